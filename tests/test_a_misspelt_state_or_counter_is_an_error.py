@@ -43,6 +43,7 @@ OTHER_WORDS = {
     ("vigil/gateway/request_limits.py", "failed"): "a code of the gateway's errors",
     ("flows/support/ask_guard.py", "queued"): "a word of a sentence",
     ("vigil/sandbox/estate/events.py", "done"): "a workflow step of an estate",
+    ("vigil/sandbox/ecm/workflow.py", "stopped"): "a status of a workflow in Extended ECM",
     **{("vigil/timeline/mutants.py", word.value): "a state of documents" for word in DocumentState},
     **{
         ("tests/property/reference.py", word): "a state of documents"

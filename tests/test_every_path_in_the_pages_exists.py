@@ -31,6 +31,8 @@ NO_PATHS_HERE = {
     "vigil/project": "a folder of the wheel",
     "nodes/list": "an address of Extended ECM",
     "workflows/status": "an address of Extended ECM",
+    "status/active": "an address of Extended ECM",
+    "status/info": "an address of Extended ECM",
     "types.json": "what `vigil types` wrote",
     "pylock.toml": "a file that is kept out of the repository",
     "meta.json": "a file of an estate",

@@ -52,13 +52,13 @@ def _without_prefect(project: Path) -> list[Check]:
 async def _of_site(block: Connected, now: Callable[[], datetime]) -> list[Check]:
     templates, families = rules.templates(block.site().templates)
     known = ledger.texts(block.ledger.url.get_secret_value())
-    items = ledger.items(block.ledger.url.get_secret_value())
+    items, before = ledger.known(block.ledger.url.get_secret_value(), block.ecm.url)
     loaded, found = rules.rules(block.site().rules, families, known)
     checks = [templates, loaded]
     async with Client(
         replace(block.ecm.client().settings, retries=TRIES, timeout=ANSWER, total_timeout=PATIENCE)
     ) as client:
-        seen = await ecm.examine(client, found, now, items)
+        seen = await ecm.examine(client, found, now, items, before)
         checks += seen.checks
         if found is not None:
             people = await ecm.people(client, found) if seen.schema else None

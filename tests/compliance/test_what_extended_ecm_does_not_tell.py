@@ -46,7 +46,7 @@ def change(before: f.Step | None, after: f.Step) -> Change:
 # -- steps
 
 
-def test_a_completion_at_an_unknown_time_is_told_when_it_is_seen_and_named_by_the_start_of_the_step() -> None:
+def test_a_completion_at_an_unknown_time_is_told_when_seen_named_by_its_start() -> None:
     cases = Cases(rules(COMPLETED))
     first = step(1, NINE - HOUR)
     cases.scan(NINE, [case(), first])
@@ -178,7 +178,7 @@ def test_an_unknown_type_is_judged_by_no_rule_that_needs_it_and_by_every_other()
     ]
 
 
-def test_a_type_that_becomes_known_makes_the_document_news_to_the_rules_that_waited_for_it() -> None:
+def test_a_type_that_becomes_known_makes_a_document_news_to_rules_that_waited() -> None:
     cases = Cases(rules(ADDED, REPORT, FIELD))
     cases.scan(NINE, [case()])
     new = paper(7, at=NINE + HOUR / 2)
@@ -207,7 +207,7 @@ def test_the_types_of_old_documents_are_no_news_when_they_become_known() -> None
         ("expired", [paper(1, expires=NINE.date() - DAY)], Outcome.NOT_EVALUATED),
     ],
 )
-def test_a_rule_judges_documents_only_as_far_as_one_of_unknown_type_changes_nothing(
+def test_a_rule_judges_documents_as_far_as_an_unknown_type_changes_nothing(
     state: str, known: list[f.Document], outcome: Outcome
 ) -> None:
     text = f"rule: r\nkind: condition\nrequire: {{document: Report, state: {state}}}"

@@ -166,6 +166,35 @@ def test_who_completed_a_step_gets_a_confirmation(renderer: Renderer) -> None:
     assert "approved" in said.body
 
 
+@pytest.mark.parametrize(
+    ("language", "undated", "without_result"),
+    [
+        (
+            "en",
+            "was completed. Extended ECM does not tell when, and by whom.",
+            "Eve completed “Approve contract”",
+        ),
+        ("de", "ist abgeschlossen, in:", "Eve hat „Approve contract“"),
+        (
+            "it",
+            "è completato. Extended ECM non dice quando né da chi.",
+            "Eve ha completato «Approve contract»",
+        ),
+    ],
+)
+def test_what_is_not_known_of_a_completed_step_is_not_made_up(
+    renderer: Renderer, language: str, undated: str, without_result: str
+) -> None:
+    unknown = event("step_completed", by=None, by_name=None, disposition=None, undated=True)
+    said = renderer.render(notice(event=unknown, language=language))
+    assert undated in said.body
+    assert not any(c.isdigit() for c in said.body), "the run that saw it is not when it happened"
+    plain = event("step_completed", by="eve", by_name="Eve", disposition=None)
+    said = renderer.render(notice(event=plain, language=language))
+    assert said.body.startswith(without_result)
+    assert "—" not in said.body
+
+
 @pytest.mark.parametrize("step", ["next", "handoff"])
 def test_the_next_person_is_told_that_it_is_his_turn(renderer: Renderer, step: dict[str, object]) -> None:
     said = renderer.render(notice(event=event("step_completed"), step=step))

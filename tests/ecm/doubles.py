@@ -10,17 +10,17 @@ import pytest
 
 from vigil.ecm import Client, Settings
 
+_REAL = httpx.AsyncClient
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
 def client_of(monkeypatch: pytest.MonkeyPatch, answer: Answer, **settings: Any) -> Client:
     """A client over `answer`, without retries."""
-    real = httpx.AsyncClient
 
     def opened(**given: Any) -> httpx.AsyncClient:
         for key in ("verify", "proxy", "limits"):
             given.pop(key, None)
-        return real(transport=httpx.MockTransport(answer), **given)
+        return _REAL(transport=httpx.MockTransport(answer), **given)
 
     monkeypatch.setattr("vigil.ecm.connections.httpx.AsyncClient", opened)
     return Client(Settings("http://ecm.test/cs/cs", "vigil", "vigil", retries=0, **settings))

@@ -57,12 +57,12 @@ async def test_a_deleted_user_is_still_there_and_marked(moving: Server) -> None:
     assert "user:eve" in roles.members["owner"]
 
 
-async def test_a_person_has_mail_and_language_and_no_zone(server: Server) -> None:
+async def test_a_person_has_mail_and_language(server: Server) -> None:
     async with server.client() as client:
         batch = await Extractor(client).audience([], ["user:ada", "user:bob"])
     ada, bob = people(batch)["ada"], people(batch)["bob"]
-    assert (ada.name, ada.email, ada.zone, ada.language) == ("Ada Byron", "ada@example.org", None, "en")
-    assert (bob.zone, bob.language) == (None, None)
+    assert (ada.name, ada.email, ada.language) == ("Ada Byron", "ada@example.org", "en")
+    assert bob.language is None
     assert ada.source == f"/v2/members/{ada.id}"
 
 

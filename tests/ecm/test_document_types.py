@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.support.canned import CannedClient
-from vigil.compliance.facts import Document
+from vigil.compliance.facts import Document, RequiredDocument, Workspace, WorkspaceType
 from vigil.ecm import Extractor, FactBatch, ListedWorkspace, Needs, NotReadable, Unavailable
 from vigil.ecm.answers import Json
 from vigil.ecm.dialect import Dialect, NodesForm
-from vigil.ecm.document_types import MOST_REFUSALS
+from vigil.ecm.document_types import MOST_REFUSALS, type_of
 from vigil.ecm.located import Located
 from vigil.ecm.model import NEVER, UNTYPED
 
@@ -129,21 +130,64 @@ async def test_a_server_that_refuses_every_document_is_given_up() -> None:
     assert server.dialect.classifications is False
 
 
-async def test_one_document_that_fails_is_a_gap_of_its_workspace_and_costs_no_other_its_type() -> None:
-    def some(path: str, params: dict[str, str]) -> Json:
-        if path == "/v1/nodes/11/classifications":
-            raise Unavailable(path, "no answer")
-        return data("Report")
+def one_fails(path: str, params: dict[str, str]) -> Json:
+    if path == "/v1/nodes/11/classifications":
+        raise Unavailable(path, "no answer")
+    return data("Report")
 
-    found, batch = await read(client(some))
+
+async def test_after_a_type_that_could_not_be_read_the_documents_wait_for_one_run() -> None:
+    server = client(one_fails)
+    batch = await Extractor(server, NEEDS).read_workspaces([ListedWorkspace(1, "", AT, "Case")])
+    [workspace] = batch.facts
+    assert isinstance(workspace, Workspace)
+    assert workspace.unread == {"documents"}
+    assert [(gap.path, gap.workspaces) for gap in batch.gaps] == [("/v1/nodes/11/classifications", (1,))]
+
+
+async def test_then_it_is_unknown_and_costs_no_other_document_its_type() -> None:
+    found, batch = await read(client(one_fails))
     assert {d.id: (d.type, d.unknown) for d in found} == {11: (None, {"type"}), 12: ("Report", frozenset())}
     assert [(gap.path, gap.workspaces) for gap in batch.gaps] == [("/v1/nodes/11/classifications", (1,))]
-    assert "documents" not in next(x for x in batch.facts if not isinstance(x, Document)).unread  # type: ignore[union-attr]
+    [workspace] = [fact for fact in batch.facts if isinstance(fact, Workspace)]
+    assert workspace.unread == frozenset()
 
 
-async def test_classifications_that_the_search_told_are_named_and_none_there_says_nothing() -> None:
+async def test_a_document_that_is_known_to_have_an_unknown_type_keeps_nobody_waiting() -> None:
+    server = client(one_fails)
+    known = {11: Document(11, 1, "n11", None, AT, None, AT, unknown=frozenset({"type"}))}
+    batch = await Extractor(server, NEEDS).read_workspaces([ListedWorkspace(1, "", AT, "Case")], known=known)
+    assert {d.id: d.type for d in batch.facts if isinstance(d, Document)} == {11: None, 12: "Report"}
+
+
+async def test_classifications_from_the_search_are_named_and_none_says_nothing() -> None:
     server = client(data("Report"))
     located = Located(classifications={11: (905, 906), 12: ()})
     found, _ = await read(server, located=located)
     assert {d.id: d.type for d in found} == {11: "Class 905", 12: "Report"}
     assert len(server.calls(ASKED)) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "declared", "chosen"),
+    [
+        (["Secret", "Report", "Offer"], {"Report", "Offer"}, "Report"),
+        (["Secret", "Report"], set(), "Secret"),
+        (["Secret"], {"Report"}, "Secret"),
+        ([], {"Report"}, None),
+    ],
+)
+def test_of_several_classifications_the_declared_one_is_the_type(
+    names: list[str], declared: set[str], chosen: str | None
+) -> None:
+    assert type_of(names, declared) == chosen
+
+
+async def test_the_declared_types_are_those_of_the_workspaces_own_type() -> None:
+    server = client(data("Secret", "Report"), documents=1)
+    extractor = Extractor(server, NEEDS)
+    declared = WorkspaceType("Case", (), (), (RequiredDocument("Case", "Report", True),), 7)
+    with contextlib.suppress(NotReadable):  # there is no list of workspaces here
+        _ = [rows async for rows in extractor.changed(declared, None)]
+    batch = await extractor.read_workspaces([ListedWorkspace(1, "", NEVER, "Case")])
+    assert [d.type for d in batch.facts if isinstance(d, Document)] == ["Report"]

@@ -19,7 +19,7 @@ from vigil.ecm.retry import Retryable
 JSON = {"content-type": "application/json"}
 
 
-async def test_an_answer_that_does_not_end_is_read_as_far_as_the_largest_and_is_malformed(
+async def test_an_answer_that_does_not_end_is_cut_off_and_malformed(
     double: Callable[..., Client],
 ) -> None:
     sent = 0

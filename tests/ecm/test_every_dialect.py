@@ -13,15 +13,17 @@ import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
-from tests.ecm.test_lists import contract, ids
+from tests.ecm.lists import contract, ids
 from tests.support import vendor
 from vigil.compliance.facts import Document, Fact, Workspace
 from vigil.ecm import Client, Extractor, ListedWorkspace, Needs, Stamp
+from vigil.ecm.dialect import RelatedForm
 from vigil.ecm.homes import homes
 from vigil.ecm.listing import Listing
 from vigil.ecm.nodes import FORMS, read_nodes
 from vigil.ecm.presence import gone
 from vigil.ecm.probes import Known, probe
+from vigil.ecm.related import read_related
 from vigil.sandbox.dialects import DIALECTS
 
 LATER = contracts.at(30)
@@ -152,3 +154,27 @@ async def test_the_workspace_of_a_document_is_found_where_no_call_gives_it(serve
     assert (found, unclear) == ({50_001: contracts.FULL, 1004: 1004}, {})
     by_one_call = server.asked("GET /v1/nodes/{id}/businessworkspace")
     assert by_one_call == 1
+
+
+@pytest.mark.parametrize(("taken", "calls"), [("comma", 1), ("braces", 1), ("none", 2)])
+async def test_related_workspaces_take_one_call_in_the_form_that_the_probe_found(
+    server: Server, taken: str, calls: int
+) -> None:
+    server.quirks(rel_types=taken)
+    form = {"comma": RelatedForm.COMMA, "braces": RelatedForm.BRACES, "none": RelatedForm.EACH}[taken]
+    async with server.client() as client:
+        client.learn(related=form, why="tried")
+        found = await read_related(client, 1004)
+        assert server.asked("relateditems") == calls
+        assert found.workspace == 1004
+
+
+async def test_a_form_of_related_workspaces_that_is_refused_is_given_up_for_two_calls(server: Server) -> None:
+    server.quirks(rel_types="none")
+    async with server.client() as client:
+        client.learn(related=RelatedForm.COMMA, why="tried")
+        await read_related(client, 1004)
+        assert client.dialect.related is RelatedForm.EACH
+        server.mark()
+        await read_related(client, 1004)
+    assert server.asked("relateditems") == 2

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
-from vigil.compliance.facts import WorkspaceType
-from vigil.ecm import Client, Extractor, ListedWorkspace, NotReadable
+from tests.ecm.lists import contract, ids
+from vigil.ecm import Client, Extractor, NotReadable
 from vigil.ecm.listing import Listing
 from vigil.ecm.paging import read_all, walk
-from vigil.ecm.parse import node_id, properties
+from vigil.ecm.parse import node_id
 
 LIST = "/v2/businessworkspaces"
 PARAMS: dict[str, str | int | Sequence[str]] = {
@@ -27,10 +27,6 @@ PARAMS: dict[str, str | int | Sequence[str]] = {
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve pages instead of one, so that 240 contracts show what 6,000 would."""
     monkeypatch.setattr("vigil.ecm.listing.PAGE", 20)
-
-
-async def ids(pages: AsyncIterator[tuple[ListedWorkspace, ...]]) -> list[int]:
-    return [row.id async for rows in pages for row in rows]
 
 
 async def test_a_limit_that_is_clamped_without_a_word_is_noticed(server: Server) -> None:
@@ -182,9 +178,3 @@ def test_near_the_hour_that_the_clock_repeats_an_hour_more_is_read_again() -> No
     assert listing._floor(usual) == usual
     spring = datetime(2026, 3, 29, 0, 55, tzinfo=UTC)
     assert listing._floor(spring) == spring
-
-
-async def contract(client: Client) -> WorkspaceType:
-    answer = await client.get("/v2/businessworkspacetypes")
-    found = {properties(row)["wksp_type_name"]: properties(row)["wksp_type_id"] for row in answer["results"]}
-    return WorkspaceType("Contract", (), (), (), found["Contract"])

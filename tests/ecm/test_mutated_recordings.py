@@ -151,7 +151,7 @@ CALLS: tuple[Callable[[Extractor], Any], ...] = (
 )
 
 
-async def test_every_request_of_the_readers_is_in_the_vendors_documents_or_a_listed_exception() -> None:
+async def test_every_request_of_the_readers_is_the_vendors_or_a_listed_exception() -> None:
     client = canned()
     extractor = Extractor(client, replace(NEEDS, expiry=True))
     for call in CALLS:
@@ -195,7 +195,7 @@ async def test_unchanged_recordings_give_facts_of_every_kind_and_no_gap() -> Non
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
-def test_an_extraction_with_a_changed_answer_gives_facts_and_gaps_or_a_typed_error(
+def test_an_extraction_with_a_changed_answer_gives_facts_gaps_or_a_typed_error(
     data: st.DataObject,
 ) -> None:
     odd = data.draw(st.sampled_from(sorted(ROUTES)))

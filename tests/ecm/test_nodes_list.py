@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+import httpx
 import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
+from tests.ecm.doubles import ticketed
+from vigil.ecm import Client
 from vigil.ecm.client import MOST_IDS
 from vigil.ecm.dialect import Dialect, NodesForm
 from vigil.ecm.nodes import has_categories, read_nodes
@@ -32,7 +38,7 @@ async def test_the_form_whose_rows_have_categories_is_learnt_by_the_first_batch(
 
 
 @pytest.mark.parametrize("strict", [True, False])
-async def test_where_no_form_gives_categories_they_come_with_the_children_of_the_parent_or_one_by_one(
+async def test_where_no_form_gives_categories_they_come_with_children_or_singly(
     server: Server, strict: bool
 ) -> None:
     server.quirks(nodes_list_fields="none", strict_parameters=strict)
@@ -58,6 +64,28 @@ async def test_one_poisonous_id_of_250_loses_itself_alone(server: Server) -> Non
     assert set(found) == set(contracts.CONTRACTS)
     assert [gap.workspaces for gap in gaps] == [(99_999_999,)]
     assert server.asked(LIST) <= 17
+
+
+@pytest.mark.parametrize("page", [True, False])
+async def test_one_id_that_breaks_the_call_on_the_server_loses_itself_alone(
+    double: Callable[..., Client], page: bool
+) -> None:
+    """Content Server then answers 500 with an error page, or in words."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        ids = [int(number) for number in parse_qs(request.content.decode())["ids"]]
+        if 77 in ids and page:
+            return httpx.Response(500, html="<title>Error Processing Request</title>")
+        if 77 in ids:
+            return httpx.Response(500, json={"error": "Error evaluating the node."})
+        return httpx.Response(200, json={"results": [{"data": {"properties": {"id": n}}} for n in ids]})
+
+    async with double(ticketed(answer)) as client:
+        client.dialect = Dialect(nodes=NodesForm.FORM)
+        found, gaps = await read_nodes(client, range(250), ["properties{id}"])
+    assert set(found) == set(range(250)) - {77}
+    assert [gap.workspaces for gap in gaps] == [(77,)]
+    assert client.requests <= 18
 
 
 async def test_a_call_that_refuses_every_id_is_bounded_and_doubts_the_form(server: Server) -> None:

@@ -12,13 +12,13 @@ import pytest
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from tests.ecm.doubles import Answer, ticketed
-from tests.ecm.test_lists import contract, ids
+from tests.ecm.lists import contract, ids
 from vigil.compliance.facts import Group, WorkspaceType
 from vigil.ecm import Client, Extractor, ListedWorkspace, Needs, Stamp
 from vigil.ecm.dialect import DateFilter, Dialect, NodesForm
 from vigil.ecm.errors import IncompleteList, ListWall
 from vigil.ecm.listing import Listing
-from vigil.ecm.paging import read_all
+from vigil.ecm.paging import page_of, read_all
 from vigil.ecm.parse import node_id
 from vigil.ecm.probes import PROBED, Known, due, probe
 
@@ -45,7 +45,7 @@ async def test_a_node_that_comes_without_a_date_is_neither_unchanged_nor_gone(
     assert [gap.workspaces for gap in seen.gaps] == [(7,)]
 
 
-async def test_members_that_a_group_does_not_show_are_asked_for_before_it_counts_as_empty(
+async def test_groups_that_a_group_does_not_show_are_asked_for(
     server: Server,
 ) -> None:
     server.quirks(groups_need_where_type=True)
@@ -92,8 +92,8 @@ async def test_an_unknown_address_in_ecm_s_own_words_makes_no_node_gone(
     """A proxy or an upgrade may take an address away: every node is then refused in the same words."""
 
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/v2/nodes/list"):
-            return httpx.Response(200, json={"results": []})
+        if request.url.path.endswith(("/v2/nodes/list", "/v2/businessworkspaces")):
+            return httpx.Response(200, json={"results": []})  # and no other node is known to compare with
         return httpx.Response(
             400, json={"error": "The REST API URL could not be found in the mappings registry"}
         )
@@ -107,7 +107,7 @@ async def test_an_unknown_address_in_ecm_s_own_words_makes_no_node_gone(
 # -- 4: a filter or a sort is believed row by row
 
 
-async def test_at_the_first_row_that_is_newer_than_the_one_before_the_whole_list_is_read(
+async def test_at_the_first_row_that_is_out_of_order_the_whole_list_is_read(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vigil.ecm.listing.PAGE", 20)
@@ -175,8 +175,8 @@ async def test_a_date_filter_that_does_not_filter_loses_no_row(
     assert set(found) == set(whole)
 
 
-@pytest.mark.parametrize("fault", ["none", "stray", "all", "refused"])
-async def test_a_comparison_of_dates_is_believed_if_a_row_came_each_obeys_and_fewer_came(
+@pytest.mark.parametrize("fault", ["none", "stray", "all", "same", "refused"])
+async def test_a_comparison_of_dates_that_shows_a_fault_is_not_believed(
     double: Callable[[Answer], Client], fault: str
 ) -> None:
     """Nine workspaces, of one to nine days ago; the last two days are wanted. With a fault the whole list is read all the same."""
@@ -187,9 +187,11 @@ async def test_a_comparison_of_dates_is_believed_if_a_row_came_each_obeys_and_fe
         asked.append(query)
         if query and fault == "refused":
             return httpx.Response(400, json={"error": "unknown column"})
-        ages = range(1, 10)
+        ages = range(1, 10) if fault != "same" else range(1, 3)
         if query:
-            ages = {"none": range(0), "stray": range(1, 6), "all": range(1, 10)}.get(fault, range(1, 4))
+            ages = {"same": ages, "none": range(0), "stray": range(1, 6), "all": range(1, 10)}.get(
+                fault, range(1, 4)
+            )
         return _page_of([(age, contracts.NOON - timedelta(days=age)) for age in ages])
 
     async with double(ticketed(answer)) as client:
@@ -198,7 +200,7 @@ async def test_a_comparison_of_dates_is_believed_if_a_row_came_each_obeys_and_fe
         found = await ids(Listing(client).changed(WorkspaceType("T", (), (), (), 1), since))
     assert set(found) == {1, 2}
     assert asked[-1] == ""  # the last list that was read is the whole one
-    assert (client.dialect.dates is DateFilter.NONE) == (fault != "none")
+    assert (client.dialect.dates is DateFilter.NONE) == (fault in ("stray", "all", "refused"))
 
 
 async def test_a_comparison_that_is_believed_reads_nothing_else(double: Callable[[Answer], Client]) -> None:
@@ -274,13 +276,18 @@ async def test_the_next_page_is_found_in_each_of_its_three_places(
             if place == "actions"
             else {"links": {"data": following} if "." in place else following}
         )
+        more.append(page < 3)
         rows = [{"data": {"properties": {"id": min(page, 3)}}}]
         held = {"paging": paging} if place == "actions" else {"collection": {"paging": paging}}
+        seen.append(page_of({"results": rows, **held}, page, 1, "x").more)
         return httpx.Response(200, json={"results": rows, **held})
 
+    more: list[bool] = []
+    seen: list[bool] = []
     async with double(ticketed(answer)) as client:
         rows, _ = await read_all(client, "/v2/nodes/1/nodes", {}, key=node_id, limit=1)
     assert [node_id(row) for row in rows] == [1, 2, 3]
+    assert seen == more
 
 
 # -- a probe never fails a run
@@ -308,7 +315,7 @@ async def test_whatever_a_server_answers_a_probe_ends_with_its_fallbacks(
     async with double(ticketed(answer)) as client:
         known = Known([1], [1], {2: contracts.NOON}, [3], [1], [4])
         found = client.dialect = await probe(client, known, contracts.NOON)
-    assert found.at == contracts.NOON
+    assert found.tried == contracts.NOON
     assert found.sorted is not True
     assert found.search is None
     assert not found.bin or status == 200
@@ -329,6 +336,8 @@ async def test_a_refused_login_and_a_dead_server_fail_no_probe(double: Callable[
         assert found.sorted is False
         assert found.nodes is None
         assert "not found out" in found.why["sorted"]
+        assert found.at is None, "the next run begins anew"
+        assert client.requests <= 4
 
 
 # -- when probes are made
@@ -339,9 +348,10 @@ def test_a_healthy_dialect_is_probed_daily_and_not_before() -> None:
     assert due(Dialect(), contracts.NOON) == PROBED
     assert due(known, contracts.NOON + timedelta(hours=23)) == frozenset()
     assert due(known, contracts.NOON + timedelta(hours=24)) == PROBED
+    assert due(known, contracts.NOON - timedelta(days=7)) == frozenset(), "a run that looks at the past"
 
 
-def test_a_contradiction_is_probed_again_after_an_hour_and_does_not_overrule_what_was_learnt() -> None:
+def test_a_contradiction_is_probed_after_an_hour_and_what_was_learnt_stays() -> None:
     known = Dialect(at=contracts.NOON, tried=contracts.NOON, sorted=True)
     taught = known.with_learned("page 2 has a row of today", sorted=False)
     assert taught.doubted and taught.sorted is False

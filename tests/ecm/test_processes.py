@@ -12,10 +12,10 @@ from tests.ecm import contracts
 from tests.ecm.conftest import Server
 from tests.support.canned import CannedClient
 from vigil.compliance.facts import Step
-from vigil.ecm import Extractor, FactBatch, Gone, Needs, NotReadable, Unavailable
+from vigil.ecm import EcmError, Extractor, FactBatch, Gone, Needs, NotReadable, Unavailable
 from vigil.ecm.answers import Json
 from vigil.ecm.dialect import Dialect, KindSpelling, StepEnds
-from vigil.ecm.steps import row_hash
+from vigil.ecm.steps import UNREAD, row_hash
 
 NOON = contracts.NOON
 LATE = contracts.BEGINNING + timedelta(hours=12)
@@ -280,7 +280,7 @@ async def test_a_step_that_was_only_sent_on_has_no_disposition_and_that_is_known
     assert (found.disposition, found.unknown) == (None, frozenset())
 
 
-async def test_without_info_a_step_is_completed_at_an_unknown_time_and_that_is_no_error() -> None:
+async def test_without_info_a_step_is_completed_at_an_unknown_time_without_an_error() -> None:
     client = CannedClient({PROCESS: process([step()])})
     ((found,), batch) = await steps_of(client)
     assert found.is_completed
@@ -293,16 +293,48 @@ async def test_without_info_a_step_is_completed_at_an_unknown_time_and_that_is_n
     assert len(client.calls(INFO)) == 1, "a server without the call is not asked again"
 
 
-async def test_a_failed_info_is_a_gap_and_hides_neither_the_step_nor_the_open_ones() -> None:
-    answers: dict[str, Any] = {
-        PROCESS: process([step()]),
-        INFO: Unavailable("/v2/workflows/status/info", "no answer"),
-    }
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"error": "internal"},
+        Unavailable("/v2/workflows/status/info", "no answer"),
+        NotReadable("/v2/workflows/status/info", "not now", 500),
+    ],
+)
+async def test_after_a_failed_info_a_completed_step_waits_for_a_run_open_ones_do_not(
+    failure: EcmError | Json,
+) -> None:
+    answers: dict[str, Any] = {PROCESS: process([step()]), INFO: failure}
     answers[PROCESS]["results"]["step_list"]["current"] = [step(2)]
+    answers["GET /v2/workflows/status"] = {"results": [row(5)]}
     found, batch = await steps_of(CannedClient(answers))
-    assert [(one.step, one.is_open) for one in found] == [(1, False), (2, True)]
+    assert [(one.step, one.is_open) for one in found] == [(2, True)]
     assert [gap.path for gap in batch.gaps] == ["/v2/workflows/status/info"]
     assert batch.unread == {5}
+    extractor = Extractor(CannedClient(answers))
+    assert (await extractor.processes(None, {5: UNREAD})).read == (5,)
+    again = await extractor.read_processes([5], {5: 1})
+    assert [(one.step, one.is_open) for one in again.facts if isinstance(one, Step)] == [
+        (1, False),
+        (2, True),
+    ]
+
+
+async def test_after_refused_activities_a_step_waits_a_run_if_rules_use_dispositions() -> None:
+    answers: dict[str, Any] = {
+        PROCESS: process([step()]),
+        INFO: {"results": {"stepList": [work(1, "2026-03-01T11:00:00")]}},
+        ACTIVITIES: NotReadable("/x", "not now", 500),
+        r"GET /v2/members/7": MEMBER,
+        "GET /v2/workflows/status": {"results": [row(5)]},
+    }
+    found, batch = await steps_of(CannedClient(answers))
+    assert (found, batch.unread) == ([], {5})
+    extractor = Extractor(CannedClient(answers), Needs(dispositions=True))
+    await extractor.processes(None, {5: UNREAD})
+    [told] = (await extractor.read_processes([5], {5: 1})).facts
+    assert isinstance(told, Step)
+    assert (told.completed_by, told.unknown) == ("ada", {"disposition"})
 
 
 async def test_the_newest_end_counts_where_a_step_was_completed_twice() -> None:

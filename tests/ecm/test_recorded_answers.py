@@ -168,7 +168,7 @@ def test_attributes_of_a_workspace_have_the_names_of_its_own_definitions() -> No
     ]
 
 
-def test_unset_values_have_many_forms_and_a_date_that_is_not_at_midnight_has_a_time() -> None:
+def test_unset_values_have_many_forms_and_a_date_not_at_midnight_has_a_time() -> None:
     [(number, found)] = of("businessworkspace-categories-null-multivalues")
     assert number == 153423
     unset = {name for name, value in found.items() if value is None}
@@ -296,7 +296,7 @@ def test_a_list_of_workflows_says_of_each_whether_it_has_ended() -> None:
     assert of("pyxecm-workflows-status") == [{160580: False}]
 
 
-def test_a_completed_step_without_a_date_is_completed_at_an_unknown_time_and_the_start_step_is_none() -> None:
+def test_a_completed_step_without_a_date_has_an_unknown_end_the_start_step_none() -> None:
     begun = at("2017-12-20T04:57:43")
     unknown = frozenset({"completed_at", "completed_by", "disposition"})
     assert of("process-38504-completed") == [

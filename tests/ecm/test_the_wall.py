@@ -9,7 +9,7 @@ import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
-from tests.ecm.test_lists import contract, ids
+from tests.ecm.lists import contract, ids
 from vigil.ecm import Client
 from vigil.ecm.dialect import DateFilter, Dialect
 from vigil.ecm.errors import IncompleteList
@@ -39,7 +39,7 @@ async def test_beyond_the_wall_rows_are_found_by_the_start_of_their_names(server
     assert server.asked(LIST) < 60
 
 
-async def test_beyond_the_wall_older_rows_are_asked_for_where_the_server_compares_dates(
+async def test_beyond_the_wall_older_rows_are_asked_for_by_date(
     server: Server,
 ) -> None:
     found, _ = await whole(server, Dialect(sorted=True, dates=DateFilter.PLAIN))

@@ -119,7 +119,7 @@ def test_attributes_that_could_not_be_read_keep_what_was_known(book: Book) -> No
             assert fact.unread == {"attrs"}
 
 
-def test_what_was_known_of_a_document_or_a_step_stays_known_where_it_is_no_longer_told(book: Book) -> None:
+def test_what_was_known_of_a_document_or_step_stays_known_when_no_longer_told(book: Book) -> None:
     paper = document(10, 1, type="Report")
     done = f.Step(1, 5, 6, "Check", (), T0, completed_at=T0, completed_by="bob", disposition="ok")
     book.record(workspace(1), paper, done)

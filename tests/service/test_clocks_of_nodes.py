@@ -32,7 +32,7 @@ def below(mark: Evaluated, at: datetime, skew: Skew | None = None) -> timedelta:
     return clocks.below(mark, run)
 
 
-def test_a_node_that_answers_rarely_is_reckoned_with_in_the_runs_that_do_not_meet_it() -> None:
+def test_a_node_that_answers_rarely_counts_in_runs_that_do_not_meet_it() -> None:
     """Its clock is five hours behind: what it dates stands five hours down the list."""
     right = Skew(timedelta(), timedelta(seconds=1))
     mark = after(Evaluated(), NOON, Skew(-5 * HOUR, timedelta()))

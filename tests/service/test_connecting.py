@@ -38,6 +38,7 @@ SAMPLES: dict[tuple[str, str], tuple[str | list[str], Wanted, Any]] = {
     ("ecm", "url"): ("https://other.example.org/cs/cs", {}, "https://other.example.org/cs/cs"),
     ("ecm", "username"): ("other", {}, "other"),
     ("ecm", "password"): ("of another", {}, "of another"),
+    ("ecm", "domain"): ("world", {}, "world"),
     ("ecm", "otds_url"): ("https://otds.example.org/t", {}, "https://otds.example.org/t"),
     ("ecm", "otds_client"): (
         "client",

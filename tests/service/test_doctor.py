@@ -22,6 +22,7 @@ from vigil.compliance.rules.normalised_text import hash_of, written
 from vigil.delivery.push.http_v1 import FcmHttp
 from vigil.delivery.push.settings import FcmSettings
 from vigil.ecm import Client, Settings
+from vigil.ecm.dialect import Dialect
 from vigil.ecm.queries import ServerInfo
 from vigil.ledger import Ledger
 from vigil.ledger.observed import runs
@@ -305,6 +306,19 @@ def test_what_a_server_does_not_do_is_a_warning_with_its_cost_in_requests(
     found = examine(sandbox, shipped)[f"server: {line}"]
     assert found.state is CheckState.WARN
     assert costs in found.do
+
+
+def test_a_wall_that_runs_met_is_shown_with_both_numbers(sandbox: SandboxProcess, shipped: RuleSet) -> None:
+    """No probe can find it: it stands in the dialect that the ledger keeps."""
+    before = Dialect(wall=5, why={"wall": "the list of Contract: no further page is offered"})
+
+    async def go() -> ecm.EcmChecks:
+        async with Client(Settings(sandbox.ecm_url, "vigil", "vigil", zone="Europe/Berlin")) as client:
+            return await ecm.examine(client, shipped, sandbox.now, before=before)
+
+    (found,) = (c for c in asyncio.run(go()).checks if c.name == "server: end of lists")
+    assert found.state is CheckState.WARN
+    assert "a list stops after 5 rows" in found.saw and "Contract: 5 of " in found.saw
 
 
 # -- Firebase

@@ -21,20 +21,54 @@ from vigil.terminal import console
 if TYPE_CHECKING:
     from vigil.service.connecting.changes import FieldChange
 
+READ_ONLY = "Look first"
 METAVARS = {Given.FILE: "FILE", Given.CONTENT: "FILE", Given.FOLDER: "FOLDER", Given.LEDGER: "URL"}
 Yes = Annotated[
     bool, typer.Option("--yes", help="Confirm changes that the command would otherwise ask about")
 ]
+ReadOnly = Annotated[
+    bool,
+    typer.Option(
+        "--read-only",
+        help="Save nothing: look at Extended ECM with the given options, evaluate the rules in a dry sweep, and write a page for its "
+        "administrator. Needs no Prefect, Firebase or ledger. Exit code 1 if something is missing that the rules need",
+        rich_help_panel=READ_ONLY,
+    ),
+]
+PageFile = Annotated[
+    str,
+    typer.Option(
+        "--page",
+        metavar="FILE",
+        help="File of the page (Markdown), overwritten; - is standard output",
+        rich_help_panel=READ_ONLY,
+    ),
+]
+Every = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=1440,
+        help="Minutes between two runs of watch, for the expected load on the page",
+        rich_help_panel=READ_ONLY,
+    ),
+]
 
 
-def connect(site: SiteName = "default", yes: Yes = False, **given: Any) -> None:
-    """Save a site's connections as Prefect blocks, or change the given settings.
+def connect(
+    site: SiteName = "default",
+    yes: Yes = False,
+    read_only: ReadOnly = False,
+    page: PageFile = "extended-ecm.md",
+    every: Every = 15,
+    **given: Any,
+) -> None:
+    """Save a site's connections as Prefect blocks, or change the given settings. With --read-only, only look at Extended ECM.
 
     For an existing site, settings that are not given stay. An option with an empty text ("") resets or removes its value:
     --proxy "". A change of the ledger or of sensitive attributes needs --yes. Secrets are stored only in the blocks; give them by
     their environment variables, because other users of the machine may see a command's options.
     """
-    from vigil.cli.connect_site import save_site
     from vigil.cli.ledgers import VARIABLE
     from vigil.service.connecting.changes import Around
 
@@ -51,6 +85,12 @@ def connect(site: SiteName = "default", yes: Yes = False, **given: Any) -> None:
             or f"sqlite:///{places.home() / 'sites' / site / 'ledger.sqlite'}",
         },
     )
+    if read_only:
+        from vigil.cli.connect_read_only import Page, look_at_site
+
+        raise typer.Exit(look_at_site(site, wanted, around, _ask, Page(page, every)))
+    from vigil.cli.connect_site import save_site
+
     saved = save_site(site, wanted, around, _ask, lambda changes: yes or _agreed(site, changes))
     for change in saved.changes:
         console.print(str(change), markup=False, highlight=False, soft_wrap=True)
@@ -157,6 +197,9 @@ def _with_an_option_for_each_field() -> None:
     own = [
         Parameter("site", Parameter.KEYWORD_ONLY, default="default", annotation=SiteName),
         Parameter("yes", Parameter.KEYWORD_ONLY, default=False, annotation=Yes),
+        Parameter("read_only", Parameter.KEYWORD_ONLY, default=False, annotation=ReadOnly),
+        Parameter("page", Parameter.KEYWORD_ONLY, default="extended-ecm.md", annotation=PageFile),
+        Parameter("every", Parameter.KEYWORD_ONLY, default=15, annotation=Every),
     ]
     fields = [
         _option(part, field, info)

@@ -337,7 +337,13 @@ def _completed(
         after.workspace,
         at,
         undated if told and told.completed_at is None else dated,
-        {**common, "at": at, "by": after.completed_by, "disposition": after.disposition},
+        {
+            **common,
+            "at": at,
+            "by": after.completed_by,
+            "disposition": after.disposition,
+            "undated": after.completed_at is None,
+        },
         _keys(after.unknown),
         learnt,
         # Seen for the first time, and completed by then: only its start shows whether that may be news.

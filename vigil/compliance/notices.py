@@ -53,8 +53,9 @@ class Person:
 class Notice:
     """One notice to one person about one workspace. Templates have these fields and nothing else.
 
-    `event` has a transition's fields (at, by, by_name, document, document_type, version, title, disposition, process, step, attr,
-    from, to, text, role, added, added_names, removed, removed_names) and is empty for the other kinds; `due` is a milestone's date.
+    `event` has a transition's fields (at, by, by_name, document, document_type, version, title, disposition, undated, process, step,
+    attr, from, to, text, role, added, added_names, removed, removed_names) and is empty for the other kinds; `due` is a milestone's
+    date.
     `why` has as sentences the leaves that decided, with their values.
     """
 

@@ -22,7 +22,7 @@ SEARCH = "/v2/search"
 BIN = "/v2/volumes/recyclebin/nodes"
 PAGE = 100
 MOST = 20_000
-"""The most rows of one window: beyond it the window is not complete, and rounds find the rest."""
+"""The most rows of one window: beyond it the window is not complete, and scans find the rest."""
 
 DAY = timedelta(days=1)
 LOCATION = "{'OTLocation'}"

@@ -81,7 +81,7 @@ class Dialect:
 
     `why` has, by field, what the probe or an answer showed, in words for `vigil doctor`. `doubted`: an answer contradicted it, so that
     it is probed again. `learned` are the fields that answers have corrected since the last daily probe: a probe because of a
-    contradiction does not overrule them. `failed` are the fields whose probe got no usable answer: they stand at their fallback.
+    contradiction does not overrule them. `unanswered` are the fields whose probe got no usable answer: they stand at their fallback.
     """
 
     at: datetime | None = None
@@ -108,7 +108,7 @@ class Dialect:
     doubted: bool = False
     blind: bool = False  # whether it was probed when nothing of the estate was known
     learned: frozenset[str] = frozenset()
-    failed: frozenset[str] = frozenset()
+    unanswered: frozenset[str] = frozenset()
 
     def with_learned(self, why: str, **values: Any) -> Dialect:
         """The dialect with fields that an answer has shown to be different; itself if they were known."""
@@ -122,7 +122,7 @@ class Dialect:
             why={**self.why, **dict.fromkeys(news, why)},
             doubted=self.doubted or contradicted,
             learned=self.learned | news.keys(),
-            failed=self.failed - news.keys(),
+            unanswered=self.unanswered - news.keys(),
         )
 
     def with_doubt(self, name: str, why: str) -> Dialect:
@@ -134,7 +134,7 @@ class Dialect:
         found = asdict(self)
         found["at"] = self.at and self.at.isoformat()
         found["tried"] = self.tried and self.tried.isoformat()
-        found["learned"], found["failed"] = sorted(self.learned), sorted(self.failed)
+        found["learned"], found["unanswered"] = sorted(self.learned), sorted(self.unanswered)
         return found
 
 
@@ -159,7 +159,7 @@ def read(data: Mapping[str, Any]) -> Dialect:
             found[name] = datetime.fromisoformat(found[name]) if found.get(name) else None
         found["search"] = SearchDialect(**found["search"]) if found.get("search") else None
         found["learned"] = frozenset(found.get("learned", ()))
-        found["failed"] = frozenset(found.get("failed", ()))
+        found["unanswered"] = frozenset(found.get("unanswered", ()))
         return Dialect(**found)
     except (TypeError, ValueError):
         return Dialect()

@@ -6,7 +6,7 @@ No list has them, so a document is asked for once: the type of one that did not 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vigil.ecm import parse
@@ -22,10 +22,17 @@ MOST_REFUSALS = 20
 
 @dataclass(slots=True)
 class Types:
-    """The types of some documents, None for one without any, and for the others why their type is unknown."""
+    """The names of some documents' classifications, in ECM's order, and for the others why they are unknown."""
 
-    found: dict[int, str | None] = field(default_factory=dict)
+    found: dict[int, tuple[str, ...]] = field(default_factory=dict)
     unknown: dict[int, Gap] = field(default_factory=dict)
+
+
+def type_of(names: Sequence[str], declared: Collection[str]) -> str | None:
+    """The classification that is the type of a document: the first that its workspace's type declares, else the first; None without
+    any.
+    """
+    return next((name for name in names if name in declared), names[0] if names else None)
 
 
 class DocumentTypeReader:
@@ -53,7 +60,7 @@ class DocumentTypeReader:
             if lacking := [failed[number] for number in ids if number in failed]:
                 types.unknown[node] = lacking[0]
             else:
-                types.found[node] = next((names[number] for number in ids if number in names), None)
+                types.found[node] = tuple(names[number] for number in ids if number in names)
 
     async def _one(self, node: int, types: Types) -> None:
         if self._client.dialect.classifications is None:
@@ -73,7 +80,7 @@ class DocumentTypeReader:
         try:
             answer = await self._client.get(path)
             with parse.shaped(path):
-                names = [name for _, name in parse.classifications(answer)]
+                names = tuple(name for _, name in parse.classifications(answer))
         except NotReadable as error:
             self._refused += 1
             types.unknown[node] = gap_of(error)
@@ -83,6 +90,6 @@ class DocumentTypeReader:
         except CallFailed as error:
             types.unknown[node] = gap_of(error)
         else:
-            types.found[node] = names[0] if names else None
+            types.found[node] = names
             if not dialect.classifications:
                 self._client.learn(classifications=True, why=f"{path} is answered")

@@ -40,7 +40,9 @@ class Extractor:
         self._catalogue = Catalogue(client)
         self._schema = SchemaReader(client, self._catalogue)
         self._listing = Listing(client)
-        self._workspaces = WorkspaceReader(client, needs, self._directory, self._catalogue, expiry)
+        self._workspaces = WorkspaceReader(
+            client, needs, self._directory, self._catalogue, expiry, self._schema.documents_of
+        )
         self._processes = ProcessReader(client, self._directory, needs.dispositions)
         self._verifier = StampVerifier(client)
         self._audience = AudienceReader(client, self._directory)
@@ -86,6 +88,7 @@ class Extractor:
         Raises NotReadable for a type that ECM does not have.
         """
         known = await self._schema.named(type) if isinstance(type, str) else type
+        self._schema.note(known)
         async for rows in self._listing.changed(known, since):
             yield rows
 

@@ -34,6 +34,9 @@ FIELDS = "properties{id,name,modify_date}"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 """With what names may begin or go on, beside the characters that were seen."""
 
+_SAME = 0.9
+"""A wall that is lower than the known one by less than this is the same: lists move while they are read."""
+
 LONGEST_START = 12
 """How many characters of names are asked for at most: longer starts with a wall are read as far as it."""
 
@@ -152,6 +155,8 @@ class _Reading:
         try:
             async for rows in self._read({}, stops=True):
                 yield rows
+            if self.client.dialect.wall is not None and len(self.seen) > self.client.dialect.wall:
+                self.client.learn(wall=None, why=f"the list of {self.type} gave {len(self.seen)} rows")
             return
         except IncompleteList as error:
             wall: IncompleteList | NotReadable = error
@@ -160,7 +165,9 @@ class _Reading:
         # A refusal before the first row does not concern depth.
         if not self.seen:
             raise wall
-        self.client.learn(wall=len(self.seen), why=f"the list of {self.type}: {wall.message}")
+        known = self.client.dialect.wall
+        if known is None or len(self.seen) < known * _SAME:
+            self.client.learn(wall=len(self.seen), why=f"the list of {self.type}: {wall.message}")
         async for rows in self._beyond():
             yield rows
         if self.total is None or len(self.seen) < self.total:

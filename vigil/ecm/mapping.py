@@ -26,6 +26,8 @@ from vigil.ecm.model import FolderStamp, Gap
 
 LIST = "/v2/nodes/list"
 
+_ALL_KNOWN, _TYPE_UNKNOWN = frozenset[str](), frozenset({"type"})
+
 
 @dataclass(slots=True)
 class Child:
@@ -59,11 +61,17 @@ class RawWorkspace:
     unread: dict[str, Gap] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)  # of what is unknown of a part that was read
     by_search: bool = False  # whether its documents were found by the search, and are all
+    owed: bool = False  # whether an earlier run could not read it whole
     lacking: int = 0  # items that containers count and lists do not show
 
     @property
     def properties(self) -> Json:
         return parse.properties(self.node)
+
+    def note(self, gap: Gap) -> None:
+        """Keep a gap of a part that was read, once."""
+        if gap not in self.gaps:
+            self.gaps.append(gap)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -170,7 +178,7 @@ def _document(workspace: int, child: Child, names: IdNames) -> Document:
         version=versions[-1].number if versions else 1,
         versions=tuple(version for version in versions if version.number > 1),
         expires=_expires(child, names),
-        unknown=frozenset() if child.typed else frozenset({"type"}),
+        unknown=_ALL_KNOWN if child.typed else _TYPE_UNKNOWN,
         source=path,
     )
 

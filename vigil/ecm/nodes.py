@@ -134,7 +134,10 @@ class _Halving:
             if len(ids) == 1 or self.calls >= MOST_HALVES:
                 return {}, [gap_of(error, *ids)]
         except CallFailed as error:
-            return {}, [gap_of(error, *ids)]
+            # A node that breaks the call inside Content Server gives an error page with 500. A server that is down gives no status, or
+            # another one.
+            if error.status != 500 or len(ids) == 1 or self.calls >= MOST_HALVES:
+                return {}, [gap_of(error, *ids)]
         middle = len(ids) // 2
         first = await self.read(ids[:middle])
         second = await self.read(ids[middle:])

@@ -57,7 +57,7 @@ class Page:
 
 
 def page_of(answer: Json, number: int, limit: int, path: str, rows: Sequence[Json] | None = None) -> Page:
-    """Parse both formats: `paging` at the top with `actions.next`, or `collection.paging` with `links.next` or `links.data.next`."""
+    """Parse both formats: `paging` at the top or in `collection`, with the next page in its actions, its links or their data."""
     if rows is None:
         found = answer.get("results")
         if not isinstance(found, list):

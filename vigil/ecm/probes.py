@@ -26,7 +26,7 @@ from vigil.ecm.dialect import (
     SearchDialect,
     StepEnds,
 )
-from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused
+from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Unavailable
 from vigil.ecm.listing import PATH as LIST
 from vigil.ecm.listing import by_date, list_params
 from vigil.ecm.nodes import CATEGORIES, FORMS
@@ -35,13 +35,15 @@ from vigil.ecm.presence import WORKFLOW
 from vigil.ecm.related import BOTH, WAYS, one_way, related_ids
 from vigil.recording.words import STARTS
 
-MOST_REQUESTS = 40
-"""After so many requests no further probe begins. A usual server takes about 25."""
+MOST_REQUESTS = 60
+"""After so many requests no further probe begins. A usual server takes about 25, and 45 where nothing of the estate is known."""
 
 PATIENCE, ALL_PATIENCE = 20.0, 60.0
 """Seconds for one probe, and after which no further one begins."""
 
 DAILY = timedelta(days=1)
+MOST_SILENT = 2
+"""After so many probes in a row that a server does not answer, or whose login it refuses, no further one is made."""
 AGAIN = timedelta(hours=1)
 """How long probes wait after the last ones where they failed, or were contradicted: a server that contradicts itself is not probed in
 every run.
@@ -72,19 +74,22 @@ class Known:
 def due(dialect: Dialect, now: datetime, known: Known | None = None) -> frozenset[str]:
     """The fields to probe now: all of them daily and after a contradiction, and those whose probe failed.
 
-    Once items are `known`, also those that the first probe, of an unknown estate, had nothing to be tried with.
+    Once items are `known`, also those that the first probe, of an unknown estate, had nothing to be tried with. Nothing for a run
+    whose instant lies before the last probe: it looks at the past.
     """
+    if dialect.tried is not None and now < dialect.tried:
+        return frozenset()
     if _is_daily(dialect, now):
         return PROBED
     if dialect.blind and known is not None and known.workspaces:
         return frozenset(name for name in PROBED if getattr(dialect, name) is None and name != "search")
-    if dialect.tried is not None and timedelta(0) <= now - dialect.tried < AGAIN:
+    if dialect.tried is not None and now - dialect.tried < AGAIN:
         return frozenset()
-    return PROBED - dialect.learned if dialect.doubted else dialect.failed & PROBED
+    return PROBED - dialect.learned if dialect.doubted else dialect.unanswered & PROBED
 
 
 def _is_daily(dialect: Dialect, now: datetime) -> bool:
-    return dialect.at is None or not timedelta(0) <= now - dialect.at < DAILY
+    return dialect.at is None or now - dialect.at >= DAILY
 
 
 async def probe(client: Client, known: Known, now: datetime) -> Dialect:
@@ -93,41 +98,48 @@ async def probe(client: Client, known: Known, now: datetime) -> Dialect:
     wanted, daily = due(before, now, known), _is_daily(before, now)
     values: dict[str, Any] = {}
     why = {name: said for name, said in before.why.items() if name not in wanted}
-    failed = set(before.failed - wanted)
+    unanswered = set(before.unanswered - wanted)
     ground = _Ground(client, known)
-    deadline = monotonic() + ALL_PATIENCE
+    deadline, silent = monotonic() + ALL_PATIENCE, 0
     with client.counting() as counts:
         for one in PROBES:
             if wanted.isdisjoint(one.fields):
                 continue
             found, said = None, f"not asked: the probes before it made {counts.requests} requests"
-            if counts.requests < MOST_REQUESTS and monotonic() < deadline:
+            if silent == MOST_SILENT:
+                said = "not asked: the server did not answer"
+            elif counts.requests < MOST_REQUESTS and monotonic() < deadline:
                 found, said = await _softly(one, ground)
+                silent = 0 if ground.answers else silent + 1
             if found is None:
-                failed.update(one.fields)
+                unanswered.update(one.fields)
             values |= {**one.unknown, **(one.fallback if found is None else found)}
             why |= dict.fromkeys(one.fields, said)
     return replace(
         before,
         **values,
-        at=now if daily else before.at,
+        # Of a server that did not answer nothing was found out: the next run begins anew.
+        at=now if daily and silent < MOST_SILENT else before.at,
         tried=now,
         blind=not known.workspaces,
         why=why,
         doubted=False,
         learned=frozenset() if daily else before.learned,
-        failed=frozenset(failed),
+        unanswered=frozenset(unanswered),
     )
 
 
 async def _softly(one: Probe, ground: _Ground) -> tuple[Mapping[str, Any] | None, str]:
     """What a probe finds; None, and why, if it has no usable answer."""
+    ground.answers = True
     try:
         async with asyncio.timeout(PATIENCE):
             return await one.ask(ground)
     except TimeoutError:
+        ground.answers = False
         return None, f"not found out: no answer in {PATIENCE:.0f} s"
     except EcmError as error:
+        ground.answers = not isinstance(error, Unavailable | Refused)
         return None, f"not found out: {error.path}: {error.message}"
     except Exception as error:  # noqa: BLE001  whatever a server answers, a probe fails no run
         return (
@@ -142,6 +154,7 @@ class _Ground:
 
     client: Client
     known: Known
+    answers: bool = True  # whether the server answered the last probe, with whatever it was
     _lists: dict[tuple[int | None, str], Json] = field(default_factory=dict)
     _types: Sequence[int] | None = None
     _document: list[tuple[int, datetime | None] | None] | None = None
@@ -381,9 +394,11 @@ async def _by_info(ground: _Ground, number: int, results: Json) -> Found:
     try:
         info = await ground.get("/v2/workflows/status/info", {"workid": work})
     except NotReadable as error:
-        return {
-            "step_ends": StepEnds.UNKNOWN
-        }, f"process {number}: steps have no end, and status/info: {error.message}"
+        said = f"process {number}: steps have no end, and status/info: {error.message}"
+        # Any other refusal may be of this process alone, or a gateway's.
+        return {"step_ends": StepEnds.UNKNOWN} if parse.is_no_route(error) else {}, said
+    if not info.get("results"):
+        return {}, f"process {number}: steps have no end, and status/info gave no answer that can be read"
     if _any_value(info, "SubWorkTask_DateDone"):
         return {"step_ends": StepEnds.INFO}, f"process {number}: status/info has the ends of steps"
     return {"step_ends": StepEnds.UNKNOWN}, f"process {number}: neither its steps nor status/info have ends"
@@ -404,9 +419,9 @@ async def _role_members(ground: _Ground) -> Found:
         path = f"{LIST}/{workspace}/roles"
         roles = [parse.role(row) for row in parse.rows(await ground.get(path, {"fields": "members"}), path)]
         if roles:
-            complete = all(role.members is not None for role in roles)
-            said = "come with" if complete else "do not come with"
-            return {"role_members": complete}, f"workspace {workspace}: members {said} their roles"
+            delivered = any(role.members is not None for role in roles)
+            said = "come with" if delivered else "do not come with"
+            return {"role_members": delivered}, f"workspace {workspace}: members {said} their roles"
     return {}, "no workspace with roles was found to try it with"
 
 
@@ -468,11 +483,12 @@ async def _classifications(ground: _Ground) -> Found:
     try:
         answer = await ground.get(path)
     except NotReadable as error:
-        return {"classifications": False}, f"document {found[0]}: {error.message}"
+        # Any other refusal may be of this document alone, or a gateway's.
+        refused = {"classifications": False} if parse.is_no_route(error) else {}
+        return refused, f"document {found[0]}: {error.message}"
     is_list = isinstance(answer.get("data"), list)
-    return {
-        "classifications": is_list
-    }, f"document {found[0]}: {'can be read' if is_list else 'no list came'}"
+    said = f"document {found[0]}: {'can be read' if is_list else 'no list came'}"
+    return {"classifications": True} if is_list else {}, said
 
 
 async def _date_form(ground: _Ground) -> Found:

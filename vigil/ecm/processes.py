@@ -38,12 +38,15 @@ MARGIN = timedelta(days=2)
 
 @dataclass(slots=True)
 class _Read:
-    """What was read of a process. `failed` is a side call that failed, so that something of the completed steps may be unknown."""
+    """What was read of a process. `failed` is a side call that failed, so that something of completed steps is unknown. `owed`: an
+    earlier run could not read the process whole.
+    """
 
     results: Json
     ends: Mapping[int, steps.End] = field(default_factory=dict)
     activities: list[steps.Activity] | None = None
     failed: Gap | None = None
+    owed: bool = False
 
 
 class ProcessReader:
@@ -55,6 +58,7 @@ class ProcessReader:
         self._dispositions = dispositions
         self._zone = client.settings.tz
         self._listed: frozenset[int] | None = None  # those in the lists, where they were read
+        self._owed: frozenset[int] = frozenset()  # those that an earlier run could not read whole
 
     async def changed(self, since: datetime | None, known: Mapping[int, str]) -> Processes:
         """See `Extractor.processes`."""
@@ -68,6 +72,7 @@ class ProcessReader:
                 return Processes((), dict(known), (), (gap_of(error),), counts.requests)
             hashes = {**ended, **active}
             self._listed = frozenset(hashes)
+            self._owed = frozenset(number for number, mark in known.items() if mark == steps.UNREAD)
             read = tuple(number for number, mark in hashes.items() if known.get(number) != mark)
             vanished = tuple(
                 number
@@ -166,7 +171,7 @@ class ProcessReader:
             try:
                 with parse.shaped(path):
                     read = steps.of_process(process, places[number], self._zone, self._directory.login)
-                    facts += sound(read, path)
+                    facts += sound(_told(read, one), path)
             except Malformed as error:
                 lost[number] = gap_of(error, places[number])
         return facts
@@ -180,7 +185,7 @@ class ProcessReader:
         path = f"{STATUS}/processes/{number}"
         try:
             with parse.shaped(path):
-                read = _Read(parse.single(answer, path))
+                read = _Read(parse.single(answer, path), owed=number in self._owed)
                 done = steps.rows_of(read.results, "completed", path)
                 bare = any(steps.is_bare(row) for row in done)
                 work = steps.work_id(read.results, number)
@@ -195,7 +200,10 @@ class ProcessReader:
         return read
 
     async def _ends(self, read: _Read, work: int) -> None:
-        """The ends of the completed steps, from the call that has them. Without it they are completed at an unknown time."""
+        """The ends of the completed steps, from the call that has them. Without it they are completed at an unknown time.
+
+        Whether a refusal will last nobody says: the first one is a gap, and the steps wait for the next run.
+        """
         try:
             answer = await self._client.get(INFO, {"workid": work})
             with parse.shaped(INFO):
@@ -203,6 +211,8 @@ class ProcessReader:
         except NotReadable as error:
             if parse.is_no_route(error):
                 self._client.learn(step_ends=StepEnds.UNKNOWN, why=f"{INFO}: {error.message}")
+            elif not read.owed:
+                read.failed = gap_of(error)
         except CallFailed as error:
             read.failed = gap_of(error)
         if read.ends and self._client.dialect.step_ends is not StepEnds.INFO:
@@ -217,8 +227,10 @@ class ProcessReader:
                 answer = await self._client.get(path, {"limit": PAGE})
                 with parse.shaped(path):
                     found += steps.activities(answer, self._zone)
-            except NotReadable:
-                return  # refused: the dispositions stay unknown
+            except NotReadable as error:
+                if not (read.owed or parse.is_no_route(error)):
+                    read.failed = gap_of(error)
+                return
             except CallFailed as error:
                 read.failed = gap_of(error)
                 return
@@ -274,6 +286,13 @@ class ProcessReader:
             return [] if lost else gap_of(error)
         except CallFailed as error:
             return gap_of(error)
+
+
+def _told(read: Sequence[Step], one: _Read) -> Sequence[Step]:
+    """The steps to record. What the first failure of a side call leaves unknown waits for the next run; a second one is accepted."""
+    if one.failed is None or one.owed:
+        return read
+    return [step for step in read if not (step.is_completed and step.unknown)]
 
 
 def _place(workspace_of: Mapping[int, int], process: int) -> tuple[int, ...]:

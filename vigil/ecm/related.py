@@ -9,6 +9,7 @@ from vigil.compliance.facts import Related
 from vigil.ecm import parse
 from vigil.ecm.client import Client
 from vigil.ecm.dialect import RelatedForm
+from vigil.ecm.errors import NotReadable
 from vigil.ecm.gaps import of_workspace
 from vigil.ecm.model import FactBatch, Gap, Gone
 from vigil.ecm.paging import read_all
@@ -24,10 +25,18 @@ async def read_related(client: Client, workspace: int) -> Related:
 
     One call where the dialect knows the form that gives both ways, else one call a way.
     """
-    form = client.dialect.related
+    form, refused = client.dialect.related, None
     found: set[int] = set()
-    for params in [{"where_rel_types": BOTH[form]}] if form in BOTH else [one_way(way) for way in WAYS]:
-        found |= await related_ids(client, workspace, params)
+    if form in BOTH:
+        try:
+            found = await related_ids(client, workspace, {"where_rel_types": BOTH[form]})
+        except NotReadable as error:
+            refused = error  # the form, or the workspace
+    if form not in BOTH or refused is not None:
+        for way in WAYS:
+            found |= await related_ids(client, workspace, one_way(way))
+    if refused is not None:
+        client.learn(related=RelatedForm.EACH, why=f"workspace {workspace}: {refused.message}")
     return Related(workspace, tuple(sorted(found)), _path(workspace))
 
 

@@ -20,10 +20,8 @@ async def read_roles(
     answer = await client.get(path, {"fields": "members"})
     with parse.shaped(path):
         roles = [parse.role(row) for row in parse.rows(answer, path)]
-    if roles:
-        complete = all(role.members is not None for role in roles)
-        said = "come with" if complete else "do not all come with"
-        client.learn(role_members=complete, why=f"workspace {workspace}: the members {said} the roles")
+    if client.dialect.role_members is None and any(role.members is not None for role in roles):
+        client.learn(role_members=True, why=f"workspace {workspace}: members come with their roles")
     held = await asyncio.gather(*(_members(client, workspace, role) for role in roles))
     for member in (one for inside in held for one in inside):
         # Members of roles may have an e-mail and no language: then the person's own call has it.

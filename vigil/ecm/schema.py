@@ -63,6 +63,15 @@ class SchemaReader:
             raise NotReadable(TYPES, f"there is no workspace type {name!r}; this user sees: {known}")
         return self._known[name]
 
+    def note(self, type_: WorkspaceType) -> None:
+        """Keep a type as an earlier extraction read it, unless this one has read it."""
+        self._known.setdefault(type_.name, type_)
+
+    def documents_of(self, name: str) -> frozenset[str]:
+        """The document types that a workspace type declares; none for one that is not known."""
+        known = self._known.get(name)
+        return frozenset(one.type for one in known.documents) if known else frozenset()
+
     async def types(self) -> tuple[WorkspaceType, ...]:
         """See `Extractor.types`."""
         answer = await self._client.get(TYPES, {"expand_templates": "true", "expand_wksp_info": "true"})

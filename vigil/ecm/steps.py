@@ -21,6 +21,9 @@ STATUS = "/v2/workflows/status"
 DONE = "done:"
 """The beginning of an ended process's hash: it is expected to leave the active ones."""
 
+UNREAD = "unread"
+"""In place of the hash of a process that could not be read whole: it is read again."""
+
 ENDED = frozenset({"completed", "stopped"})
 """The statuses of ended processes: the values of `wstatus`, and of `status_key` in the rows."""
 
@@ -153,9 +156,15 @@ class End:
 
 
 def ends_of_info(answer: Json, zone: tzinfo) -> dict[int, End]:
-    """The newest end of each step in `GET /v2/workflows/status/info`, by its task id. Steps without one are left out."""
+    """The newest end of each step in `GET /v2/workflows/status/info`, by its task id. Steps without one are left out.
+
+    Raises LookupError or TypeError for an answer that is none.
+    """
     found: dict[int, End] = {}
-    for row in parse.objects(parse.mapping(answer.get("results")).get("stepList")):
+    results = answer["results"]
+    for row in parse.objects(
+        parse.mapping(results[0] if isinstance(results, list) else results).get("stepList")
+    ):
         for part in ("WORK", "WORKINFO"):
             for work in parse.objects(row.get(part)):
                 number = parse.integer(row.get("TASKID"))

@@ -10,7 +10,7 @@ that is new or changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from vigil.ecm import categories, mapping, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client, Params
-from vigil.ecm.document_types import DocumentTypeReader
+from vigil.ecm.document_types import DocumentTypeReader, type_of
 from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.located import Located
@@ -58,7 +58,9 @@ Classified = Mapping[int, Collection[int]]
 
 
 class WorkspaceReader:
-    """Reads batches of workspaces for one extraction. `expiry` names the attribute with the expiry date of documents."""
+    """Reads batches of workspaces for one extraction. `expiry` names the attribute with the expiry date of documents, `declared` gives
+    the document types of a workspace type, by its name.
+    """
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class WorkspaceReader:
         directory: MemberDirectory,
         catalogue: Catalogue,
         expiry: str = EXPIRY,
+        declared: Callable[[str], Collection[str]] = lambda type_: (),
     ) -> None:
         self._client = client
         self._needs = needs
@@ -75,6 +78,7 @@ class WorkspaceReader:
         self._expiry = expiry
         self._zone = client.settings.tz
         self._types = DocumentTypeReader(client, catalogue)
+        self._declared = declared
         self._absent: Gap | None = None  # set when this server has no list of missing documents
 
     async def read(
@@ -92,7 +96,10 @@ class WorkspaceReader:
             unsure = {number for gap in missed for number in gap.workspaces}
             away = [number for number in by_id if number not in nodes and number not in unsure]
             lost, doubts = await gone(self._client, away, left_out=2, there=nodes)
-            readings = [RawWorkspace(number, by_id[number].type, node) for number, node in nodes.items()]
+            readings = [
+                RawWorkspace(number, by_id[number].type, node, owed=by_id[number].odd)
+                for number, node in nodes.items()
+            ]
             if located is not None and self._needs.documents:
                 await self._from_search(readings, located)
             await asyncio.gather(*(self._parts(reading, since) for reading in readings))
@@ -337,13 +344,16 @@ class WorkspaceReader:
         types = await self._types.read(asked.keys(), classified)
         for number, mine in asked.items():
             for reading, child in mine:
+                before = known.get(number)
                 if number in types.found:
-                    child.type, child.typed = types.found[number], True
-                    continue
-                gap = types.unknown[number]
-                placed = gap if gap.path in LASTING else replace(gap, workspaces=(reading.id,))
-                if placed not in reading.gaps:
-                    reading.gaps.append(placed)
+                    child.type, child.typed = type_of(types.found[number], self._declared(reading.type)), True
+                elif (gap := types.unknown[number]).path in LASTING:
+                    reading.note(gap)
+                elif reading.owed or (before is not None and "type" in before.unknown):
+                    reading.note(replace(gap, workspaces=(reading.id,)))
+                else:
+                    # Whether the failure will last nobody says: for one run the documents wait, then this one is of unknown type.
+                    reading.unread["documents"] = replace(gap, workspaces=(reading.id,))
 
     def _same(self, child: Child, before: Document) -> bool:
         """Whether a document is as it was, and its type was known."""

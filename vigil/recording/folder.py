@@ -1,7 +1,7 @@
 """The folder of a recording: one file for each distinct request, and ``recording.json``.
 
     recording.json                         format, version of Vigil, settings of the site that reading needs, when it was recorded
-    rules/NAME.yaml                        the site's rules, with the same replacements
+    rules/{name}.yaml                      the site's rules, with the same replacements
     answers/GET-v2-nodes-id-audit/4f1c9a0b2d3e4f50.json
 
 A file of answers has ``method``, ``path`` (below ``{cgi}/api``), ``query`` and ``form`` (lists of [name, value], in order), and

@@ -27,8 +27,14 @@ KEPT_KEYS = frozenset({
 KEPT_WITHIN = frozenset({("audit_event_types", "name"), ("sort", "value")})
 """The same for a key inside another: the names of event types, and the sort that a list echoes."""
 
-NUMBERS = frozenset({"OTLocation"})
-"""Keys whose texts are ids with blanks between."""
+NUMBERS = frozenset({"OTLocation", "value"})
+"""Keys whose texts are ids with blanks between: a path, also inside `OTLocation_expand`."""
+
+REGIONS = frozenset({
+    "OTCreateDate", "OTCreatedBy", "OTDataID", "OTFileType", "OTLocation", "OTMIMEType", "OTModifyDate", "OTModifyTime", "OTName",
+    "OTObjectDate", "OTObjectSize", "OTSubType",
+})  # fmt: skip
+"""The search's own regions. A site's own ones are replaced."""
 
 PERSONAL = frozenset({
     "birth_date", "business_fax", "business_phone", "cell_phone", "gender", "home_address_1", "home_address_2", "home_fax",
@@ -172,7 +178,7 @@ class Scrubber:
             return self.sentence(text)
         if key == "fields" and _PARAMETER.fullmatch(text):  # of a form's JSON
             return text
-        if key in NUMBERS and _IDS.fullmatch(text):
+        if (key in NUMBERS and _IDS.fullmatch(text)) or text in REGIONS:
             return text
         if (key in KEPT_KEYS or (within, key) in KEPT_WITHIN) and _WORD.fullmatch(text):
             return redacted(text)

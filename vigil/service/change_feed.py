@@ -1,6 +1,6 @@
 """Follows the search and the recycle bin: what they show is read in this run, and not when its turn comes.
 
-They only add work. Nothing that they lack counts as gone or unchanged, and the scans of everything known go on. docs/decisions/0026.
+They only add work. Nothing that they lack counts as gone or unchanged, and the scans of everything known go on. docs/decisions/0027.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Line:
 
 
 async def prepare(client: Client, ledger: Ledger, run: int, now: datetime) -> None:
-    """Give the client the dialect that the ledger has, probed again if that is due. Log what it costs."""
+    """Give the client the dialect that the ledger has, probed again if that is due."""
     client.dialect = load(ledger, client.settings.url)
     items = known(ledger) if client.dialect.blind or probes.due(client.dialect, now) else Known()
     wanted = probes.due(client.dialect, now, items)
@@ -64,8 +64,12 @@ async def prepare(client: Client, ledger: Ledger, run: int, now: datetime) -> No
             client.dialect = await probes.probe(client, items, now)
         keep(ledger, client.settings.url, client.dialect)
         log.info("run %d: probed what Extended ECM understands: %d requests", run, counts.requests)
-    for line in described(client.dialect, estate(ledger)):
-        if line.costs or wanted:
+
+
+def tell(found: Dialect, ledger: Ledger, run: int, now: datetime) -> None:
+    """Log what the server understands, if that was probed now, or else what costs requests. At the end, when lists are counted."""
+    for line in described(found, estate(ledger)):
+        if line.costs or found.tried == now:
             log.info("run %d: %s: %s%s", run, line.name, line.saw, f": {line.costs}" if line.costs else "")
 
 
@@ -135,14 +139,20 @@ def estate(ledger: Ledger) -> Estate:
 
 def described(found: Dialect, of: Estate) -> list[Line]:
     """A line for each part of the dialect, with the requests that follow from the size of the estate."""
-    return [_line(found, field, name, *said) for field, name, said in _parts(found, of)]
+    lines = [_line(found, field, name, *said) for field, name, said in _parts(found, of)]
+    if of.workspaces:
+        return lines
+    return [
+        replace(line, costs="more requests, as many as there are workspaces" if line.costs else "")
+        for line in lines
+    ]
 
 
 def _line(found: Dialect, field: str, name: str, saw: str, costs: str = "") -> Line:
     why = found.why.get(field, "")
     if not saw:
         return Line(name, why or "not probed yet", known=False)
-    return Line(name, f"{saw} ({why})" if why else saw, costs, field not in found.failed)
+    return Line(name, f"{saw} ({why})" if why else saw, costs, field not in found.unanswered)
 
 
 def _parts(found: Dialect, of: Estate) -> list[tuple[str, str, tuple[str, str] | tuple[str]]]:
@@ -180,18 +190,25 @@ def _nodes(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     return (f"attributes come in form {found.nodes}" if found.nodes else "",)
 
 
+def list_requests(found: Dialect, of: Estate) -> int:
+    """The requests of a run for the lists of all types, where nothing changed."""
+    types = len(of.workspaces)
+    if found.sorted is not False:
+        return types
+    compares = found.dates in (DateFilter.PLAIN, DateFilter.QUOTED)
+    return min(2 * types, of.pages) if compares else of.pages
+
+
 def _sorted(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     if found.sorted is False:
-        types = len(of.workspaces)
-        compares = found.dates in (DateFilter.PLAIN, DateFilter.QUOTED)
-        requests = min(2 * types, of.pages) if compares else of.pages
-        return "lists are not sorted", f"{requests} requests a run instead of {types}"
+        requests = list_requests(found, of)
+        return "lists are not sorted", f"{requests} requests a run instead of {len(of.workspaces)}"
     return ("lists are sorted" if found.sorted else "",)
 
 
 def _wall(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     if found.wall is None:
-        return ("no list stopped before its own count",)
+        return ("no list is known to stop before its own count",)
     beyond = {name: n for name, n in of.workspaces.items() if n > found.wall}
     lists = "; ".join(f"{name}: {found.wall} of {n}" for name, n in beyond.items())
     pages = sum(ceil(n / LIST_PAGE) for n in beyond.values())
@@ -254,7 +271,7 @@ def _search(found: Dialect) -> tuple[str, str] | tuple[str]:
     if found.search is not None:
         return (f"by {found.search.region}, at most {found.search.lag:.0f} s behind",)
     return (
-        ("not used: changes of documents are found by rounds over all nodes",)
+        ("not used: changes of documents are found by scans of all known items",)
         if found.search_known
         else ("",)
     )
@@ -264,7 +281,9 @@ def _bin(found: Dialect) -> tuple[str, str] | tuple[str]:
     if found.bin is None:
         return ("",)
     return (
-        f"read in mode {found.bin}" if found.bin else "refused: deletions are found by rounds over all nodes",
+        f"read in mode {found.bin}"
+        if found.bin
+        else "refused: deletions are found by scans of all known items",
     )
 
 

@@ -16,6 +16,7 @@ from vigil.ecm.errors import CallFailed, IncompleteList
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.located import Located
 from vigil.ecm.model import ABSENT, LASTING, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
+from vigil.ecm.steps import UNREAD
 from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import behind, folders, observations, runs, scan_cursors, short_lists
@@ -491,9 +492,8 @@ def _value_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSli
 def _folder_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSlice]:
     """The next slice of the scan of all known folders: a new document deep in a workspace moves its folder's date, and no other."""
     run = reading.run
-    budget = NODES_A_REQUEST * (
-        run.site.verify_requests * FOLDERS_EACH if run.client.dialect.search is None else nodes_room(run) // 2
-    )
+    each = FOLDERS_EACH * 2 if run.client.dialect.search is None else 1
+    budget = nodes_room(run) * NODES_A_REQUEST * each // 2
     with run.ledger.read() as connection:
         cursor = scan_cursors.next_cursor(connection, WatermarkName.FOLDERS, "folder", run.as_of)
         found = folders.after(connection, int(cursor["folder"] or 0), budget)
@@ -658,7 +658,7 @@ def processes_done(reading: Extraction) -> None:
     """
     run = reading.run
     hashes = {str(k): v for k, v in reading.hashes.items()} | {
-        str(k): "unread" for k in reading.unread_processes
+        str(k): UNREAD for k in reading.unread_processes
     }
     with run.ledger.write() as connection:
         # Where the list could not be had, what ended since the last one that could is still to be listed.
@@ -683,7 +683,7 @@ def room(run: Run, share: int = 1) -> int:
 def nodes_room(run: Run) -> int:
     """How many requests the scan of known nodes may make."""
     allowed = run.site.verify_requests
-    return allowed if run.client.dialect.search is None else max(2, allowed // FEWER)
+    return allowed if run.client.dialect.search is None else min(allowed, max(2, allowed // FEWER))
 
 
 def role_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:

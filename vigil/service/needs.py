@@ -33,7 +33,8 @@ def needs_of(rules: RuleSet) -> Needs:
         roles=bool(only["roles"]),
         missing=bool(only["missing"]),
         expiry=any(leaf.state in (DocumentState.VALID, DocumentState.EXPIRED) for leaf in documents),
-        dispositions="disposition" in of_event,
+        # Notices of completed steps show it.
+        dispositions=any("disposition" in e.spec.keys for r in mine for e in events_used(r)),
         related=frozenset(_types_with(rules, "related")),
         only={part: frozenset(types) for part, types in only.items()},
     )

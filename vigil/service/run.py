@@ -243,11 +243,13 @@ class Run:
                 if self._is_part:
                     connected.dialect = dialects.load(self.ledger, connected.settings.url)
                 else:
-                    await dialects.prepare(connected, self.ledger, self.id, self.clock())
+                    await dialects.prepare(connected, self.ledger, self.id, self.as_of)
                 yield
             finally:
                 self.counters.skew = self.skew
                 dialects.finish(connected, self.ledger, self.id)
+                if not self._is_part:
+                    dialects.tell(connected.dialect, self.ledger, self.id, self.as_of)
                 self._client = self._extractor = None
 
     def numbers(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from vigil.ledger.engine import chunks, upsert
 from vigil.ledger.tables import FolderRow, table
@@ -47,3 +47,8 @@ def after(connection: Connection, id: int, limit: int) -> list[KnownFolder]:
     """The next folders of a scan of all, in order of their ids."""
     query = select(_folder).where(_folder.c.id > id).order_by(_folder.c.id).limit(limit)
     return [KnownFolder(r.id, r.workspace, r.items, r.modified) for r in connection.execute(query)]
+
+
+def count(connection: Connection) -> int:
+    """How many folders are known."""
+    return connection.execute(select(func.count()).select_from(_folder)).scalar_one()

@@ -392,6 +392,16 @@ def known_workspaces(connection: Connection) -> list[int]:
     return [w for w in found.scalars() if w is not None]
 
 
+def totals(connection: Connection) -> dict[str, int]:
+    """How many facts of each kind exist."""
+    found = connection.execute(
+        select(_newest.c.kind, func.count().label("n"))
+        .where(_newest.c.hash.is_not(None))
+        .group_by(_newest.c.kind)
+    )
+    return {row.kind: row.n for row in found}
+
+
 def bodies(connection: Connection, kind: str, after: str, limit: int) -> list[tuple[str, Fact]]:
     """A slice of the newest facts of a kind, in order of subject: the next items of a scan."""
     found = connection.execute(

@@ -98,6 +98,19 @@ def connected(
     return valid
 
 
+def watched(site: str, wanted: Wanted, around: Around, ask: Callable[[str], str]) -> Values:
+    """The values of a site's Extended ECM and of its own form, from what was given alone: for a look at it, without the other parts.
+
+    Raises NotConnected, which names every invalid option.
+    """
+    new: dict[str, dict[str, Any]] = {"ecm": {}, SITE: dict.fromkeys(REQUIRED, site)}
+    for (part, name), value in wanted.items():
+        if part in new:
+            _set(new[part], name, value)
+    _secrets(new, wanted, around.variables, ask)
+    return _validated(new)
+
+
 def link(values: Values) -> str:
     """The beginning of a site's links, from its values."""
     url = str(values["ecm"]["url"])

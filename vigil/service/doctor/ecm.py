@@ -10,6 +10,7 @@ from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules.model import RuleSet
 from vigil.compliance.rules.vocabulary import People
 from vigil.ecm import Client, EcmError, Extractor, Needs, Refused, Unavailable, listing, probes, queries
+from vigil.ecm.dialect import Dialect
 from vigil.ecm.probes import Known
 from vigil.service import dialects
 from vigil.service.doctor import clocks
@@ -17,6 +18,8 @@ from vigil.service.doctor.health import Check, CheckState, fail, ok, skip, warn
 from vigil.service.needs import needs_of, types_of
 
 CONNECTION, LOGIN, TYPES, CAPS = "connection", "login", "workspace types", "page caps"
+SERVER = "server: "
+"""How the names of the checks of the dialect begin."""
 AUDIT, WORKFLOWS, ROLES, MISSING = "audit trail", "workflows", "roles", "missing documents"
 
 CAPS_EXPECTED: Mapping[str, int] = {"workspaces": 500, "children of a node": 100}
@@ -36,13 +39,18 @@ class EcmChecks:
 
 
 async def examine(
-    client: Client, rules: RuleSet | None, now: Callable[[], datetime], known: Known | None = None
+    client: Client,
+    rules: RuleSet | None,
+    now: Callable[[], datetime],
+    known: Known | None = None,
+    before: Dialect | None = None,
 ) -> EcmChecks:
     """Check Extended ECM. `client` is open; if `rules` is None (they could not be loaded), the checks of their needs are left out.
 
-    `known` are items to probe with, from the ledger.
+    `known` are items to probe with, from the ledger, and `before` is the dialect as runs know it: of that only the wall is taken over,
+    which no probe finds.
     """
-    first = await _let_in(client)
+    first = await let_in(client)
     if any(c.state is CheckState.FAIL for c in first):
         return EcmChecks(tuple(first))
     needs = Needs() if rules is None else needs_of(rules)
@@ -52,7 +60,7 @@ async def examine(
     checks = [
         *first,
         *of_types,
-        *await _dialect(client, schema, known or Known(), now),
+        *await _dialect(client, schema, known or Known(), before or Dialect(), now),
         await _guarded(CAPS, lambda: _caps(client, newest)),
     ]
     checks += await _of_time(client, newest, now)
@@ -78,12 +86,16 @@ async def people(client: Client, rules: RuleSet) -> People | None:
         return None
 
 
-async def _let_in(client: Client) -> list[Check]:
+async def let_in(client: Client) -> list[Check]:
+    """Checks of the connection and the login. No other check can be made where one of them fails."""
     url = client.settings.url
     try:
         await client.get("/v1/ping")
     except Refused as error:
-        do = "correct user and password in the Extended ECM block; try them in a browser: the account may be locked"
+        do = (
+            "correct user and password (`vigil connect`: --ecm-user, VIGIL_ECM_PASSWORD); try them in a browser: the account may be "
+            "locked"
+        )
         return [ok(CONNECTION, f"{url} answers"), fail(LOGIN, str(error), do)]
     except Unavailable as error:
         do = "check the address, DNS, proxy and firewall from this machine; a starting server answers after a minute"
@@ -105,10 +117,15 @@ async def _schema(client: Client, needs: Needs) -> tuple[tuple[WorkspaceType, ..
 
 
 async def _dialect(
-    client: Client, schema: Sequence[WorkspaceType], known: Known, now: Callable[[], datetime]
+    client: Client,
+    schema: Sequence[WorkspaceType],
+    known: Known,
+    before: Dialect,
+    now: Callable[[], datetime],
 ) -> list[Check]:
     """A check for each part of the server's dialect, probed now, with what it costs in an estate of this size."""
     types = [t.id for t in schema if t.id is not None]
+    client.dialect = Dialect(wall=before.wall, why={"wall": before.why.get("wall", "")})
     client.dialect = await probes.probe(client, replace(known, types=known.types or types), now())
     counts = {t.name: await _count(client, t.id) for t in schema if t.id is not None}
     of = dialects.Estate(
@@ -126,7 +143,7 @@ async def _count(client: Client, type_id: int) -> int | None:
 
 
 def _of_line(line: dialects.Line) -> Check:
-    name = f"server: {line.name}"
+    name = f"{SERVER}{line.name}"
     if line.costs:
         return warn(name, line.saw, f"nothing is lost, but it costs requests: {line.costs}")
     return ok(name, line.saw) if line.known else skip(name, line.saw)
@@ -151,7 +168,11 @@ async def _types(
                 )
             )
             continue
-        found = await queries.newest(client, type_id)
+        try:
+            found = await queries.newest(client, type_id)
+        except EcmError as error:
+            checks.append(fail(f"type {name}", f"its list cannot be read: {error}", _RIGHTS))
+            continue
         if found is None:
             do = f"if there are some, {_RIGHTS}: lists leave out unreadable workspaces without a message"
             checks.append(warn(f"type {name}", "this user sees no workspace of it", do))

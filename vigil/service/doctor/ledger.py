@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from vigil.compliance.rules.in_force import Revision
+from vigil.ecm.dialect import Dialect
 from vigil.ecm.probes import Known
 from vigil.ledger import Ledger, LedgerError, LedgerOfAnother, ownership
 from vigil.ledger.maintenance.schema_version import Schema, schema
@@ -48,16 +49,19 @@ def examine(url: str, now: datetime, site: str) -> list[Check]:
     return [*checks, devices(taken), _last(last[0] if last else None, now)]
 
 
-def items(url: str) -> Known | None:
-    """Items of the estate to probe Extended ECM with; None if the ledger cannot be read (`examine` gives the reason)."""
+def known(url: str, ecm: str) -> tuple[Known, Dialect]:
+    """Items of the estate to probe Extended ECM with, and its dialect as runs know it.
+
+    Both are empty if the ledger cannot be read (`examine` gives the reason).
+    """
     try:
         if not schema(url).is_newest:
-            return None
+            return Known(), Dialect()
         ledger = Ledger.open(url)
     except LedgerError:
-        return None
+        return Known(), Dialect()
     try:
-        return dialects.known(ledger)
+        return dialects.known(ledger), dialects.load(ledger, ecm)
     finally:
         ledger.close()
 

@@ -12,14 +12,17 @@ import pytest
 
 from tests.ecm import contracts
 from tests.shared import PROJECT
+from vigil.compliance.facts import WorkspaceType
 from vigil.delivery.rendering.render import Renderer
 from vigil.ecm import Client, Settings
 from vigil.ecm.dialect import DateFilter, Dialect, NodesForm, RelatedForm, StepEnds, read
 from vigil.ecm.probes import MOST_REQUESTS, PROBED
-from vigil.ledger import Ledger
+from vigil.ledger import Ledger, watermarks
+from vigil.ledger.in_memory import InMemoryLedger
+from vigil.ledger.watermarks import Listed, Watermark, WatermarkName, list_of
 from vigil.rulefiles import read_rules
 from vigil.sandbox.process import SandboxProcess
-from vigil.service import dialects
+from vigil.service import dialects, snapshot
 from vigil.service.dialects import Estate
 from vigil.service.run import Run
 from vigil.service.site import Site
@@ -38,6 +41,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
 def sandbox(running: SandboxProcess) -> SandboxProcess:
     running.faults(ecm={"clear": True})
     return running
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return InMemoryLedger().fresh()
 
 
 def connected(sandbox: SandboxProcess, ledger: Ledger, at: datetime, **settings: str) -> tuple[Client, int]:
@@ -76,7 +84,7 @@ def test_another_server_is_probed_anew(sandbox: SandboxProcess, ledger: Ledger) 
     assert dialects.load(ledger, "https://elsewhere/cs/cs") == Dialect()
 
 
-def test_what_an_answer_contradicts_is_known_to_the_next_run_and_probed_again_after_an_hour(
+def test_what_an_answer_contradicts_is_known_to_the_next_run(
     sandbox: SandboxProcess, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "vigil.run")
@@ -99,11 +107,11 @@ def test_a_probe_that_failed_is_made_again_after_an_hour_and_no_other(
     sandbox.faults(
         ecm={"script": [{"endpoint": "GET /v2/volumes/recyclebin/nodes", "what": "503", "times": 99}]}
     )
-    assert connected(sandbox, ledger, NOON)[0].dialect.failed == {"bin"}
+    assert connected(sandbox, ledger, NOON)[0].dialect.unanswered == {"bin"}
     sandbox.faults(ecm={"clear": True})
     later, asked = connected(sandbox, ledger, NOON + 61 * MINUTES)
     assert later.dialect.bin == "anyone_deleted_today"
-    assert later.dialect.failed == frozenset()
+    assert later.dialect.unanswered == frozenset()
     assert asked <= 2  # the login, and one row of the bin
 
 
@@ -143,6 +151,23 @@ def test_the_log_says_what_was_found_and_what_it_costs(
     connected(sandbox, ledger, NOON)
     assert "probed what Extended ECM understands" in caplog.text
     assert "sorted lists: lists are not sorted" in caplog.text
+    assert "more requests, as many as there are workspaces" in caplog.text  # nothing was listed yet
+    with ledger.write() as connection:
+        kind = WorkspaceType("Contract", (), ("owner",), (), 1)
+        watermarks.set_watermark(
+            connection, WatermarkName.SCHEMA, Watermark(at=NOON, data=snapshot.written([kind]))
+        )
+        watermarks.set_watermark(
+            connection, list_of("Contract"), Watermark(at=NOON, data=Listed(1_240).plain())
+        )
+    caplog.clear()
+    connected(sandbox, ledger, NOON + 15 * MINUTES)
+    assert "3 requests a run instead of 1" in caplog.text
+    assert (
+        "members of roles" in caplog.text
+        and "2480 requests for the roles of all workspaces instead of 1240" in caplog.text
+    )
+    assert "own workflows" not in caplog.text  # costs nothing, and was told when it was probed
 
 
 def test_costs_follow_from_the_size_of_the_estate() -> None:

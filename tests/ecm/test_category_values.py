@@ -1,0 +1,81 @@
+"""Values of categories: three containers, many forms of unset, days and moments."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from vigil.compliance.facts import Value
+from vigil.ecm.categories import Category, Definition, attributes, definitions, flat, has_empty, unknown
+
+INDIA = ZoneInfo("Asia/Kolkata")
+
+
+def value(raw: object, kind: str = "string", multiple: bool = False) -> Value:
+    """What is read of one attribute whose value is `raw`; a missing one is ``...``."""
+    values = {"7_1": "x"} | ({} if raw is ... else {"7_2": raw})
+    named = Definition("7_1", "other", "string"), Definition("7_2", "it", kind, multiple)
+    known = {7: Category(7, "C", {one.key: one for one in named}, {})}
+    return attributes(values, known, INDIA, lambda number: f"login-{number}")["C.it"]
+
+
+@pytest.mark.parametrize("multiple", [False, True])
+@pytest.mark.parametrize("kind", ["string", "date", "datetime", "integer", "boolean", "user"])
+@pytest.mark.parametrize("raw", [None, "", [], ..., [None], [None, None], [""]])
+def test_every_form_of_unset_is_none(raw: object, kind: str, multiple: bool) -> None:
+    assert value(raw, kind, multiple) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        ("2016-02-10T00:00:00", date(2016, 2, 10)),
+        ("2016-02-10", date(2016, 2, 10)),
+        ("2016-02-10T00:00:00Z", date(2016, 2, 10)),
+        ("1995-08-25T12:00:00", datetime(1995, 8, 25, 6, 30, tzinfo=UTC)),
+        ("1995-08-25T12:00:00Z", datetime(1995, 8, 25, 12, tzinfo=UTC)),
+        ("1995-08-25T12:00:00+02:00", datetime(1995, 8, 25, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_date_is_a_day_at_midnight_and_a_moment_at_any_other_time(raw: str, read: Value) -> None:
+    assert value(raw, "date") == read
+    assert value([raw, None], "date", multiple=True) == (read,)
+
+
+def test_a_user_is_a_login() -> None:
+    assert value(12, "user") == "login-12"
+    assert value([12, "13"], "user", multiple=True) == ("login-12", "login-13")
+
+
+def test_the_containers_are_the_same_values() -> None:
+    values = {"7_2": "x", "7_3_1_4": ["y"]}
+    containers: list[object] = [[values], {"7": values}, values, [{"data": {"categories": values}}]]
+    assert [flat({"categories": container}) for container in containers] == [values] * 4
+    assert has_empty({"categories": [values, {}]})
+    assert has_empty({"categories": {"7": values, "8": {}}})
+    assert not has_empty({"categories": {}})
+
+
+@pytest.mark.parametrize("container", ["none", 7, [7], {"7": 7}.keys()])
+def test_a_container_that_is_none_raises(container: object) -> None:
+    with pytest.raises(TypeError):
+        flat({"categories": container})
+
+
+def test_what_is_no_attribute_among_them_is_left_out() -> None:
+    assert flat({"categories": [{"7_2": "x", "metadata_token": "", "name": "y"}]}) == {"7_2": "x"}
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_definitions_lie_beside_their_category_or_inside_it(inside: bool) -> None:
+    own = {"name": "C", "persona": "category"}
+    fields = {"7_2": {"name": "it", "type_name": "String"}, "7_3": {"name": "Set", "persona": "set"}}
+    fields["7_3_x_4"] = {"name": "in", "type_name": "Date"}
+    shaped = {"7": {"7": own, **fields}} if inside else {"7": own, **fields}
+    answer = {"metadata": {"categories": shaped}}
+    for results in (answer, [answer]):
+        found = definitions({"results": results})[7]
+        assert (found.name, sorted(found.attributes), found.sets) == ("C", ["7_2", "7_3_x_4"], {"7_3": "Set"})
+    assert unknown({"7_2": "x", "7_3_1_4": None}, definitions({"results": answer})) == set()

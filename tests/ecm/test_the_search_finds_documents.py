@@ -1,0 +1,158 @@
+"""The search names documents, and they are read by their ids: the facts are those that lists give, whatever the index lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from tests.ecm.conftest import Server
+from tests.ecm.contracts import CONTRACTS, FULL, NOON, VERSIONED
+from vigil.compliance.facts import Document, Fact
+from vigil.ecm import Client, Extractor, FactBatch, ListedWorkspace, Needs, change_feed
+from vigil.ecm.change_feed import Window
+from vigil.ecm.dialect import SearchDialect
+from vigil.ecm.errors import IncompleteList
+from vigil.ecm.located import Located
+from vigil.ecm.model import FolderStamp
+from vigil.ecm.parse import DOCUMENT, FOLDER
+
+SOME = CONTRACTS[:40]
+
+
+def extractor(client: Client, **found: Any) -> Extractor:
+    client.learn(search=SearchDialect(**found), search_known=True, why="a test")
+    return Extractor(client, Needs(versions=True))
+
+
+async def located(reader: Extractor) -> Located:
+    found = Located()
+    for kind in (FOLDER, DOCUMENT):
+        async for rows in reader.feed.everything(kind, NOON):
+            found.add(rows)
+    return found
+
+
+async def read(server: Server, some: Sequence[int] = SOME, search: bool = True, **found: Any) -> FactBatch:
+    rows = [ListedWorkspace(n, "", NOON, "Contract") for n in some]
+    async with server.client() as client:
+        reader = extractor(client, **found)
+        where = await located(reader) if search else None
+        server.mark()
+        return await reader.read_workspaces(rows, located=where)
+
+
+def without_source(batch: FactBatch) -> set[Fact]:
+    """Facts by what they say: the call that gave them differs."""
+    return {replace(x, source="") for x in batch.facts if isinstance(x, Document)}
+
+
+def stamps(batch: FactBatch) -> dict[int, set[FolderStamp]]:
+    return {workspace: set(inside) for workspace, inside in batch.folders.items()}
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+async def test_documents_found_by_search_are_those_that_lists_give(server: Server, depth: int) -> None:
+    server.quirks(folders=depth)
+    by_list = await read(server, search=False)
+    lists = server.asked("/nodes/{id}/nodes")
+    by_search = await read(server)
+    assert without_source(by_search) == without_source(by_list)
+    assert stamps(by_search) == stamps(by_list) and bool(stamps(by_search)) == bool(depth)
+    assert not by_search.gaps and lists >= 3
+    assert server.asked("/nodes/{id}/nodes") == 0, "no list of children is read"
+
+
+async def test_a_workspace_of_which_the_index_lacks_something_is_listed(server: Server) -> None:
+    by_list = await read(server, search=False)
+    server.quirks(search_lag=36 * 3600)  # what was filed in the last day and a half is not indexed
+    by_search = await read(server)
+    assert without_source(by_search) == without_source(by_list)
+    assert server.asked("/nodes/{id}/nodes") > 0
+
+
+@pytest.mark.parametrize(
+    "quirks",
+    [
+        {"search_repeats": True},
+        {"search_cache": "refused"},
+        {"search_cache": "fresh"},
+        {"search_old_versions": True},
+        {"search_sort_ignored": True, "search_days_utc": True},
+    ],
+    ids=str,
+)
+async def test_odd_pages_lose_no_document_and_give_none_twice(server: Server, quirks: dict[str, Any]) -> None:
+    async with server.client() as client:
+        expected = await located(extractor(client))
+        server.quirks(**quirks)
+        found = await located(extractor(client))
+    assert {n: sorted(ids) for n, ids in found.documents.items()} == {
+        n: sorted(ids) for n, ids in expected.documents.items()
+    }
+    assert len(found.documents[FULL]) == 120
+
+
+async def test_days_with_too_many_rows_are_cut_and_nothing_is_lost(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server.client() as client:
+        expected = await located(extractor(client))
+        monkeypatch.setattr(change_feed, "MOST", 120)  # as many have one second
+        whole = await located(extractor(client, times=True))
+        by_days = await located(extractor(client))
+    assert {n: set(ids) for n, ids in whole.documents.items()} == {
+        n: set(ids) for n, ids in expected.documents.items()
+    }
+    assert len(by_days.classifications) < len(expected.classifications), "a day cannot be cut without hours"
+
+
+def test_a_window_is_cut_into_halves_until_nothing_is_left_to_cut() -> None:
+    todo, seconds = [Window(date(2026, 3, 1), date(2026, 3, 3))], 0
+    while todo:
+        window = todo.pop()
+        halves = window.halves(times=True)
+        todo += halves
+        seconds += 0 if halves else window.high - window.low
+    assert seconds == 2 * 86_400, "each second of each day is in one window"
+
+
+async def test_an_index_that_gives_other_days_than_asked_is_not_believed(server: Server) -> None:
+    async with server.client() as client:
+        post = client.post
+
+        async def ignores(path: str, form: Any) -> Any:
+            return await post(path, {**form, "where": f"OTSubType: {DOCUMENT}"})
+
+        client.post = ignores  # type: ignore[method-assign]
+        reader = extractor(client)
+        assert not [page async for page in reader.feed.changed(DOCUMENT, NOON + timedelta(days=5))]
+        assert client.dialect.search is None and client.dialect.search_known
+        assert "which is not of the days" in client.learned[-1]
+
+
+async def test_a_window_with_too_many_rows_is_refused_whole(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "MOST", 3)
+    async with server.client() as client:
+        with pytest.raises(IncompleteList, match="more than 3"):
+            [_ async for _ in extractor(client).feed.changed(DOCUMENT, NOON)]
+
+
+async def test_documents_are_read_by_their_ids_and_gone_ones_send_to_their_workspace(server: Server) -> None:
+    listed = await read(server, [FULL, VERSIONED], search=False)
+    mine = {d.id: d for d in listed.facts if isinstance(d, Document)}
+    some = sorted(mine)[:7]
+    places = {n: mine[n].workspace for n in some} | {999_999: CONTRACTS[5]}
+    async with server.client() as client:
+        reader = extractor(client)
+        batch, elsewhere = await reader.read_documents(places, dict.fromkeys(places), {})
+        assert without_source(batch) == {x for x in without_source(listed) if x.id in some}  # type: ignore[attr-defined]
+        assert elsewhere == {CONTRACTS[5]} and not batch.gaps
+        wrong = dict.fromkeys(some, 4711)  # the search found them in another folder: they were moved since
+        batch, elsewhere = await reader.read_documents({n: places[n] for n in some}, wrong, {})
+        assert not batch.facts and elsewhere == {places[n] for n in some}
