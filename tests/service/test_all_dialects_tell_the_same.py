@@ -54,8 +54,8 @@ def demo(folder: Path, every: timedelta) -> Stories:
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Stories:
-    """The demo's week, two runs a day."""
-    return demo(tmp_path_factory.mktemp("demo"), timedelta(hours=12))
+    """The demo's week, one run a day."""
+    return demo(tmp_path_factory.mktemp("demo"), timedelta(hours=24))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import httpx
@@ -35,7 +36,7 @@ from vigil.sandbox.quirks import EcmFaults
 from vigil.sandbox.request_log import App
 from vigil.sandbox.world.world import World
 from vigil.service import accounting
-from vigil.service.run import Run
+from vigil.service.run import Number, Run
 from vigil.service.site import Site
 
 ALL = 1_000_000
@@ -66,6 +67,7 @@ class Played:
     not_evaluated: int = 0
     dialect: Dialect = field(default_factory=Dialect)
     requests: int = 0
+    read: list[int] = field(default_factory=list)  # workspaces that each run read
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,14 @@ def played(
                 ecm.world.move(tick.world or tick.at)
                 client = FailingClient(app, Failure(), settings)
                 run = Run(
-                    "watch", tick.at, ledger, site, rules, Renderer(templates), clock=lambda at=tick.at: at
-                )  # type: ignore[misc]
+                    "watch",
+                    tick.at,
+                    ledger,
+                    site,
+                    rules,
+                    Renderer(templates),
+                    clock=partial(_as_it_is, tick.at),
+                )
                 try:
                     loop.run(watched(run, client))
                 except VigilError as error:
@@ -116,11 +124,16 @@ def played(
                 found.gaps += run.counters.gaps
                 found.unseen.update(run.counters.unseen)
                 found.requests += client.requests
+                found.read.append(run.counters.numbers[Number.WORKSPACES_READ])
                 found.dialect = client.dialect
         found.rows, found.reasons = told(ledger)
     finally:
         scratch.close()
     return found
+
+
+def _as_it_is(instant: datetime) -> datetime:
+    return instant
 
 
 def told(ledger: Ledger) -> tuple[Counter[Told], dict[Told, str]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 
 from tests.support.played_estates import Played, Told
 from vigil.compliance.evaluation.results import Why
-from vigil.compliance.rules.model import Rule, RuleSet
+from vigil.compliance.rules.model import Rule, RuleKind, RuleSet
 from vigil.ecm.model import ABSENT, UNTYPED
 from vigil.sandbox.quirks import Quirks
 from vigil.service.needs import needs_of
@@ -32,7 +33,7 @@ def _waits_for_ends(rule: Rule) -> bool:
 class Unknowable:
     """Something that a server does not tell. `rules` are those that cannot be judged, or not addressed, without it.
 
-    It is named by a row about the same occurrence, which is not sent for this `reason`; or by a gap at this `path` about the workspace.
+    It is named by a row about the same occurrence, not sent for this `reason`; or by a gap at this `path` about the workspace.
     """
 
     what: str
@@ -80,6 +81,12 @@ MISSING_DOCUMENTS = Unknowable(
     "there are no lists of missing documents",
     partial(_needs, "missing"),
     path=ABSENT,
+)
+MISSED_MOMENT = Unknowable(
+    "a date of which the list could not be read before its moment had passed",
+    "what is first seen after it is late: the rule's `late` decides",
+    lambda rule: rule.kind is RuleKind.MILESTONE,
+    reason=Why.TOO_LATE.value,
 )
 STEP_ENDS = Undated(
     "when a step was completed", "completed steps are bare, and there is no status/info", r"completed:.*"
@@ -129,7 +136,8 @@ def judge(
     made = Judgement()
     undated = [one for one in unknowable if isinstance(one, Undated)]
     named = [one for one in unknowable if isinstance(one, Unknowable)]
-    before, after = _said(wanted), _said(found)
+    over = _over(wanted) | _over(found)
+    before, after = _said(wanted, over), _said(found, over)
     for one in undated:
         if _without(before - after, [one]) & _without(after - before, [one]):
             made.met.add(one.what)
@@ -156,11 +164,18 @@ def judge(
     return made
 
 
-def _said(played: Played) -> Counter[Told]:
-    """The rows, without those about something that was over before anybody could be told."""
-    return Counter(
-        {row: n for row, n in played.rows.items() if played.reasons.get(row) != Why.ALREADY_DONE.value}
-    )
+def _said(played: Played, over: AbstractSet[tuple[str, ...]]) -> Counter[Told]:
+    """The rows, without those of these occurrences."""
+    return Counter({row: n for row, n in played.rows.items() if _occurrence(row) not in over})
+
+
+def _over(played: Played) -> AbstractSet[tuple[str, ...]]:
+    """Occurrences of which nobody was told because they were over. A run that could not read their end tells of them."""
+    return {_occurrence(row) for row, reason in played.reasons.items() if reason == Why.ALREADY_DONE.value}
+
+
+def _occurrence(row: Told) -> tuple[str, ...]:
+    return row.rule, str(row.workspace), row.occurrence, row.step
 
 
 def _without(rows: Counter[Told], undated: list[Undated]) -> Counter[Told]:

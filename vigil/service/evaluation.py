@@ -201,7 +201,9 @@ def load(run: Run, plan: Plan, workspaces: Sequence[int]) -> Work:
     with run.ledger.read() as connection:
         given = inputs.current(connection, workspaces, run.site.zone, run.site.sensitive)
         changes = (
-            [] if plan.first else observations.changes(connection, workspaces, plan.after_seq, plan.until_seq)
+            []
+            if plan.first
+            else observations.all_changes(connection, workspaces, plan.after_seq, plan.until_seq)
         )
     unlisted = {w.id for w in given.facts.workspaces.values() if w.type not in plan.types}
     looked = replace(plan.looked, unread=plan.looked.unread | unlisted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -263,6 +263,19 @@ def changes(connection: Connection, workspaces: Sequence[int], after: int, until
             for r in found
         ]
     return out
+
+
+def all_changes(connection: Connection, workspaces: Sequence[int], after: int, until: int) -> list[Change]:
+    """As `changes`, and what was recorded earlier of workspaces that first appear in (after, until]: it first appears with them.
+
+    A workflow can be read before the list that has its workspace. Nothing could be evaluated then.
+    """
+    found = changes(connection, workspaces, after, until)
+    new = [c.workspace for c in found if c.kind == "workspace" and c.first and c.workspace is not None]
+    earlier: dict[tuple[str, str], Change] = {}
+    for c in changes(connection, new, 0, after) if new else ():
+        earlier[c.kind, c.subject] = replace(c, before=None, once=None, first=True)
+    return [*(c for c in earlier.values() if c.after is not None), *found]
 
 
 def current(
