@@ -202,8 +202,6 @@ async def extract(run: Run, accept_fewer: bool = False) -> Extracted:
     ]
     again = extraction.again(run, hints.workspaces.union(*found), back, read)
     await read_pages(run, again)
-    for some in extraction.role_slices(reading, read | {r.id for r in again}):
-        await read_roles(run, whole(some), len(some))
     for some in extraction.related_slices(reading, read | {r.id for r in again}):
         await read_related(run, whole(some), len(some))
     if run.needs.steps:
@@ -212,6 +210,8 @@ async def extract(run: Run, accept_fewer: bool = False) -> Extracted:
             *(read_processes(reading, whole(some), len(some)) for some in chunks(changed, PAGE))
         )
         extraction.processes_done(reading)
+    for some in extraction.role_slices(reading, read | {r.id for r in again}):
+        await read_roles(run, whole(some), len(some))
     extraction.keep_cursors(reading)
     return reading.done()
 

@@ -86,8 +86,6 @@ async def extract(run: Run) -> Extracted:
     again = extraction.again(run, hints.workspaces.union(*found), back, read)
     for rows_again in chunks(again, PAGE):
         await extraction.read_page(run, rows_again)
-    for ids in extraction.role_slices(reading, read | {r.id for r in again}):
-        await extraction.read_roles(run, ids)
     for ids in extraction.related_slices(reading, read | {r.id for r in again}):
         await extraction.read_related(run, ids)
     if run.needs.steps:
@@ -95,5 +93,7 @@ async def extract(run: Run) -> Extracted:
         if changed:
             await extraction.read_processes(reading, changed)
         extraction.processes_done(reading)
+    for ids in extraction.role_slices(reading, read | {r.id for r in again}):
+        await extraction.read_roles(run, ids)
     extraction.keep_cursors(reading)
     return reading.done()

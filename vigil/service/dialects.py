@@ -19,8 +19,9 @@ from vigil.ledger import Ledger, watermarks
 from vigil.ledger.observed import observations
 from vigil.ledger.watermarks import Listed, Watermark, WatermarkName, list_of
 from vigil.service import snapshot
+from vigil.service.budgets import NODES_A_REQUEST
 
-LIST_PAGE, NODES_A_REQUEST = 500, 250
+LIST_PAGE = 500
 _LOOKED_AT = 200
 """How many known items of a kind are looked at for one that a probe can be tried with."""
 

@@ -15,8 +15,8 @@ from vigil.ecm.dialect import Dialect, NodesForm, RelatedForm, StepEnds
 from vigil.ecm.model import Needs
 from vigil.ecm.nodes import CHILDREN_PAGE
 from vigil.service import dialects
+from vigil.service.budgets import NODES_A_REQUEST, RELATED, ROLES, SHORT_COST, VALUES, WORKFLOWS, Budget
 from vigil.service.change_feed import LAG
-from vigil.service.extraction import BESIDE, FEWER, FOLDERS_EACH, NODES_A_REQUEST, SHORT_COST
 
 LOGIN = 1
 WORKFLOW_LISTS = 4  # one answer for each status
@@ -40,30 +40,26 @@ class EstateSize:
 
 def of_a_run(found: Dialect, needs: Needs, size: EstateSize, lookups: int) -> Mapping[str, int]:
     """The requests of one run, by what they are for. `lookups` is the site's limit, `--verify-requests`."""
-    follows = found.search is not None
+    limits = Budget(lookups, found.search is not None)
     parts = {
         "login": LOGIN,
         "lists of workspaces": dialects.list_requests(found, size.listed),
         "search": _search(found, size),
         "recycle bin": 1 if found.bin else 0,
         "what changed": SHORT_COST * size.changed_a_run,
-        "dates of known items": _dates(found, size, lookups),
+        "dates of known items": _dates(size, limits),
     }
 
-    def room(share: int = 1) -> int:
-        # As `extraction.room`: with search the scans get what a run of the allowed size has left.
-        used = sum(parts.values())
-        return max(lookups // FEWER, min(lookups, lookups + BESIDE - used) // share) if follows else lookups
+    def room(share: int) -> int:
+        return limits.room(sum(parts.values()), share)
 
-    parts["values of attributes"] = _values(found, size.listed, room())
-    due = _with_roles(needs, size.listed, room())
+    parts["values of attributes"] = _values(found, size.listed, room(VALUES))
+    parts["related workspaces"] = _related(found, needs, size.listed, room(RELATED))
+    workflows = min(size.open_workflows, room(WORKFLOWS)) if needs.steps else 0
+    parts["workflows"] = WORKFLOW_LISTS + _steps(found, workflows) if needs.steps else 0
+    due = _with_roles(needs, size.listed, room(ROLES))
     parts["roles"] = due * _calls_for_roles(found, needs, size.listed)
-    parts["related workspaces"] = _related(found, needs, size.listed, room() // 2)
-    if needs.steps:
-        workflows = min(size.open_workflows, room(share=2))
-        parts["workflows"] = WORKFLOW_LISTS + _steps(found, workflows)
-        due += workflows
-    parts["people"] = min(size.people, due)
+    parts["people"] = min(size.people, due + workflows)
     return {name: n for name, n in parts.items() if n}
 
 
@@ -81,14 +77,11 @@ def _search(found: Dialect, size: EstateSize) -> int:
     return documents if found.sorted else documents + 1
 
 
-def _dates(found: Dialect, size: EstateSize, lookups: int) -> int:
+def _dates(size: EstateSize, limits: Budget) -> int:
     """The scan of known nodes: a part for workspaces and documents each, and one for folders."""
-    room = lookups if found.search is None else max(2, lookups // FEWER)
-    nodes = min(size.listed.total, room * NODES_A_REQUEST // 2) + min(
-        size.documents, room * NODES_A_REQUEST // 2
-    )
-    most = lookups * FOLDERS_EACH if found.search is None else room // 2
-    return ceil(nodes / NODES_A_REQUEST) + min(ceil(size.folders / NODES_A_REQUEST), most)
+    most = limits.nodes * NODES_A_REQUEST // 2
+    nodes = min(size.listed.total, most) + min(size.documents, most)
+    return ceil(nodes / NODES_A_REQUEST) + ceil(min(size.folders, limits.folders) / NODES_A_REQUEST)
 
 
 def _values(found: Dialect, of: dialects.Estate, room: int) -> int:

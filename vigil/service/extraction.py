@@ -23,23 +23,13 @@ from vigil.ledger.observed import behind, folders, observations, runs, scan_curs
 from vigil.ledger.observed.folders import KnownFolder
 from vigil.ledger.watermarks import Listed, Scan, Watermark, WatermarkName, list_of
 from vigil.service import clocks, guards, missing_roles, snapshot
+from vigil.service.budgets import NODES_A_REQUEST, RELATED, ROLES, SHORT_COST, VALUES, WORKFLOWS, Budget
 from vigil.service.needs import covered, scanned_parts, types_of, types_with_roles
 from vigil.service.run import Number, Run
 from vigil.wording import counted
 
 GRACE = timedelta(seconds=5)
 """ECM's dates are whole seconds: an item modified this shortly before it was read, by ECM's clock, may have changed again."""
-
-NODES_A_REQUEST = 250
-
-FEWER = 8
-"""By how much the scans of known nodes are slower where search and recycle bin are followed: then they only find what these lack."""
-
-BESIDE = 16
-"""The requests of a run beside the scans that a site allows: lists, workflows, search, and what changed."""
-
-FOLDERS_EACH = 4
-"""How many folders are looked up for each workspace or document: a folder's date shows what was added to it, and nothing else does."""
 
 AHEAD = timedelta(days=1)
 """A date further in the future than any clock error is invalid: the watermark of a list ignores it."""
@@ -48,9 +38,6 @@ AGAIN = 3
 """How many runs in a row read an unreadable item again; after more failures it is read in turns."""
 
 BACK = "it was gone, and is there again"
-
-SHORT_COST = 4
-"""The approximate number of calls for reading a workspace again."""
 
 NOT_ASKED = "not asked: Extended ECM does not answer"
 
@@ -452,7 +439,7 @@ def verify_slices(reading: Extraction, just_read: Collection[int] = ()) -> list[
     """
     run = reading.run
     # Half of the budget each: neither documents nor workspaces may starve the others.
-    share = nodes_room(run) * NODES_A_REQUEST // 2
+    share = budget(run).nodes * NODES_A_REQUEST // 2
     if run.extractor.given_up:
         return []
     with run.ledger.read() as connection:
@@ -478,12 +465,11 @@ def _value_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSli
 
     Nobody knows whether a changed value moves the modify date of its workspace: what has changed is shown by the value alone.
     """
-    run = reading.run
-    budget = room(run)
+    run, most = reading.run, room(reading.run, VALUES)
     with run.ledger.read() as connection:
         cursor = scan_cursors.next_cursor(connection, WatermarkName.VALUES, "workspace", run.as_of)
-        some = observations.bodies(connection, "workspace", cursor["workspace"], budget)
-    cursor["workspace"] = some[-1][0] if len(some) == budget else ""
+        some = observations.bodies(connection, "workspace", cursor["workspace"], most)
+    cursor["workspace"] = some[-1][0] if len(some) == most else ""
     reading.cursors[WatermarkName.VALUES] = cursor
     todo = [_stamped(w) for _, w in some if isinstance(w, f.Workspace) and w.values and w.id not in skipped]
     return [_slice(part) for part in chunks(todo, NODES_A_REQUEST)]
@@ -491,13 +477,11 @@ def _value_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSli
 
 def _folder_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSlice]:
     """The next slice of the scan of all known folders: a new document deep in a workspace moves its folder's date, and no other."""
-    run = reading.run
-    each = FOLDERS_EACH * 2 if run.client.dialect.search is None else 1
-    budget = nodes_room(run) * NODES_A_REQUEST * each // 2
+    run, most = reading.run, budget(reading.run).folders
     with run.ledger.read() as connection:
         cursor = scan_cursors.next_cursor(connection, WatermarkName.FOLDERS, "folder", run.as_of)
-        found = folders.after(connection, int(cursor["folder"] or 0), budget)
-    cursor["folder"] = str(found[-1].id) if len(found) == budget else ""
+        found = folders.after(connection, int(cursor["folder"] or 0), most)
+    cursor["folder"] = str(found[-1].id) if len(found) == most else ""
     reading.cursors[WatermarkName.FOLDERS] = cursor
     todo = [one for one in map(_stamped, found) if one[1] not in skipped]
     return [_slice(some) for some in chunks(todo, NODES_A_REQUEST)]
@@ -630,7 +614,7 @@ def _next_active(reading: Extraction, active: Iterable[int]) -> list[int]:
     with run.ledger.read() as connection:
         cursor = scan_cursors.next_cursor(connection, WatermarkName.WORKFLOWS, "process", run.as_of)
     ahead = sorted(p for p in active if p > int(cursor.get("process") or 0))
-    some = ahead[: room(run, share=2)]
+    some = ahead[: room(run, WORKFLOWS)]
     cursor["process"] = str(some[-1]) if len(ahead) > len(some) else ""
     reading.cursors[WatermarkName.WORKFLOWS] = cursor
     return some
@@ -670,20 +654,13 @@ def processes_done(reading: Extraction) -> None:
         )
 
 
-def room(run: Run, share: int = 1) -> int:
-    """How many requests a scan of this run may make: as many as the site allows or, where search and bin show most changes at once, a
-    share of what is left of a whole run's, and an eighth in any case.
-    """
-    allowed = run.site.verify_requests
-    if run.client.dialect.search is None:
-        return allowed
-    return max(allowed // FEWER, min(allowed, allowed + BESIDE - run.client.requests) // share)
+def room(run: Run, share: int) -> int:
+    """How many requests a scan of this run may make."""
+    return budget(run).room(run.client.requests, share)
 
 
-def nodes_room(run: Run) -> int:
-    """How many requests the scan of known nodes may make."""
-    allowed = run.site.verify_requests
-    return allowed if run.client.dialect.search is None else min(allowed, max(2, allowed // FEWER))
+def budget(run: Run) -> Budget:
+    return Budget(run.site.verify_requests, run.client.dialect.search is not None)
 
 
 def role_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:
@@ -692,13 +669,15 @@ def role_slices(reading: Extraction, just_read: Collection[int]) -> list[list[in
     One request for each workspace, within the same budget as the lookups of known items.
     """
     run = reading.run
-    return _next_slices(reading, WatermarkName.ROLES, types_with_roles(run.rules), just_read, room(run))
+    return _next_slices(
+        reading, WatermarkName.ROLES, types_with_roles(run.rules), just_read, room(run, ROLES)
+    )
 
 
 def related_slices(reading: Extraction, just_read: Collection[int]) -> list[list[int]]:
     """The workspaces whose relations to read again, if rules use related ones: as for roles, with two requests each."""
     run = reading.run
-    return _next_slices(reading, WatermarkName.RELATIONS, run.needs.related, just_read, room(run) // 2)
+    return _next_slices(reading, WatermarkName.RELATIONS, run.needs.related, just_read, room(run, RELATED))
 
 
 def _next_slices(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vigil.compliance.facts import Workspace
 from vigil.ecm.model import Stamp
 from vigil.ledger.watermarks import WatermarkName
-from vigil.service.extraction import NODES_A_REQUEST
+from vigil.service.budgets import NODES_A_REQUEST
 from vigil.service.reconcile.found import Checked, Discrepancy
 from vigil.service.reconcile.scanning import next_slice
 from vigil.service.run import Run
