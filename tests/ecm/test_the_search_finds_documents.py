@@ -11,7 +11,7 @@ import pytest
 
 from tests.ecm.conftest import Server
 from tests.ecm.contracts import CONTRACTS, FULL, NOON, VERSIONED
-from vigil.compliance.facts import Document, Fact
+from vigil.compliance.facts import Document
 from vigil.ecm import Client, Extractor, FactBatch, ListedWorkspace, Needs, change_feed
 from vigil.ecm.change_feed import Window
 from vigil.ecm.dialect import SearchDialect
@@ -45,7 +45,7 @@ async def read(server: Server, some: Sequence[int] = SOME, search: bool = True, 
         return await reader.read_workspaces(rows, located=where)
 
 
-def without_source(batch: FactBatch) -> set[Fact]:
+def without_source(batch: FactBatch) -> set[Document]:
     """Facts by what they say: the call that gave them differs."""
     return {replace(x, source="") for x in batch.facts if isinstance(x, Document)}
 
@@ -151,7 +151,7 @@ async def test_documents_are_read_by_their_ids_and_gone_ones_send_to_their_works
     async with server.client() as client:
         reader = extractor(client)
         batch, elsewhere = await reader.read_documents(places, dict.fromkeys(places), {})
-        assert without_source(batch) == {x for x in without_source(listed) if x.id in some}  # type: ignore[attr-defined]
+        assert without_source(batch) == {x for x in without_source(listed) if x.id in some}
         assert elsewhere == {CONTRACTS[5]} and not batch.gaps
         wrong = dict.fromkeys(some, 4711)  # the search found them in another folder: they were moved since
         batch, elsewhere = await reader.read_documents({n: places[n] for n in some}, wrong, {})

@@ -74,7 +74,7 @@ def large(tmp_path: Path) -> Iterator[Watched]:
         usual = {"by": "ada", "expires": None}
         return EstateEvent(NOON + hours * HOUR, kind, workspace, usual | data, line=0)
 
-    permit = {"id": PERMIT, "name": "permit.pdf", "type": "Permit"}
+    permit: dict[str, Any] = {"id": PERMIT, "name": "permit.pdf", "type": "Permit"}
     letters = [
         happens(-40, "document_added", 3001 + n, id=5001 + n, name="letter.pdf", type="Offer")
         for n in range(LARGE - 2)
@@ -139,7 +139,7 @@ def test_a_bin_that_is_refused_is_not_asked_again(large: Watched) -> None:
     assert len(asked) <= 2, "the probes alone asked"
 
 
-def test_a_search_that_fails_loses_nothing_and_the_next_run_follows_it_from_there(large: Watched) -> None:
+def test_a_search_that_fails_loses_nothing_and_is_followed_from_there(large: Watched) -> None:
     large.watch(0)
     before = large.mark(WatermarkName.SEARCH)
     large.quirks = {"search_down": True}
