@@ -31,6 +31,9 @@ from urllib.parse import urlsplit
 
 from vigil.compliance.facts import Document, Workspace
 from vigil.ecm import Client, Extractor, ListedWorkspace, Needs, Settings, Stamp
+from vigil.ecm.located import Located
+from vigil.ecm.parse import DOCUMENT, FOLDER
+from vigil.ecm.probes import Known, probe
 from vigil.sandbox.process import SandboxProcess
 
 ZONE = "Europe/Berlin"
@@ -130,12 +133,14 @@ async def run_vigil(url: str) -> Json:
     found = {"workspaces": 0, "documents": 0}
     began = time.perf_counter()
     async with Client(Settings(url, "vigil", "vigil", zone=ZONE)) as client:
+        client.dialect = await probe(client, Known(), NOON)
         extractor = Extractor(client, Needs())
         (kind,) = await extractor.types()
+        located = await find(extractor)
         tasks: list[asyncio.Task[None]] = []
 
         async def read(rows: tuple[ListedWorkspace, ...]) -> None:
-            batch = await extractor.read_workspaces(rows)
+            batch = await extractor.read_workspaces(rows, located=located.of([row.id for row in rows]))
             found["workspaces"] += sum(isinstance(fact, Workspace) for fact in batch.facts)
             found["documents"] += sum(isinstance(fact, Document) for fact in batch.facts)
 
@@ -146,6 +151,15 @@ async def run_vigil(url: str) -> Json:
                 tasks = [task for task in tasks if not task.done()]
         await asyncio.gather(*tasks)
     return {"seconds": time.perf_counter() - began, **found}
+
+
+async def find(extractor: Extractor) -> Located:
+    """Where the search finds documents and folders, as the flow does before a first reading."""
+    found = Located()
+    for kind in (FOLDER, DOCUMENT):
+        async for rows in extractor.feed.everything(kind, NOON):
+            found.add(rows)
+    return found
 
 
 def run_pyxecm(url: str, name: str) -> Json:
@@ -235,13 +249,16 @@ def _line(name: str, found: Json, ours: Json) -> str:
 async def _quiet(sandbox: SandboxProcess, workspaces: int) -> None:
     """A full run, then one after a few changes: its requests against the full one's."""
     async with Client(Settings(sandbox.ecm_url, "vigil", "vigil", zone=ZONE)) as client:
+        client.dialect = await probe(client, Known(), NOON)
         extractor = Extractor(client, Needs())
         (kind,) = await extractor.types()
+        located = await find(extractor)
         stamps: dict[int, Stamp] = {}
         newest, began = NOON, time.perf_counter()
         async for page in extractor.changed(kind, None):
             for at in range(0, len(page), 250):
-                for fact in (await extractor.read_workspaces(page[at : at + 250])).facts:
+                part = located.of([row.id for row in page[at : at + 250]])
+                for fact in (await extractor.read_workspaces(page[at : at + 250], located=part)).facts:
                     if len(stamps) < 5000 and isinstance(fact, Workspace):
                         stamps[fact.id] = Stamp(fact.modified, fact.size)
             newest = max(newest, page[0].modified)
