@@ -73,6 +73,8 @@ class Document:
     expires: date | None = None
     unknown: frozenset[str] = frozenset()
     source: str = ""
+    # As of a workspace; only where its values were asked for, because rules ask for its expiry.
+    values: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,7 @@ def _document(workspace: int, child: Child, names: IdNames) -> Document:
         expires=_expires(child, names),
         unknown=_ALL_KNOWN if child.typed else _TYPE_UNKNOWN,
         source=path,
+        values=categories.digest(child.row.get("data") or {}),
     )
 
 

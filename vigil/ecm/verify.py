@@ -47,8 +47,9 @@ class StampVerifier:
         """The stamp of a row. Raises KeyError for a row without a date: it shows neither a change nor that there was none."""
         found = parse.properties(row)
         modified = parse.instant(found["modify_date"], self._zone)
+        values = categories.digest(row.get("data") or {})
         if parse.integer(found.get("type")) != parse.DOCUMENT:
-            values = categories.digest(row.get("data") or {})
             return Stamp(modified, parse.integer(found.get("container_size")), values)
         versions = parse.versions(row)
-        return Stamp(modified, parse.integer(versions[-1].get("version_number")) if versions else None)
+        newest = parse.integer(versions[-1].get("version_number")) if versions else None
+        return Stamp(modified, newest, values)

@@ -88,8 +88,8 @@ def encode(fact: Fact) -> tuple[str, bytes]:
         fields["unread"] = sorted(fact.unread)
         # Observations of earlier versions have it: without it, every workspace would count as changed once.
         fields["folders"] = ()
-        if not fact.values:
-            del fields["values"]
+    if isinstance(fact, f.Workspace | f.Document) and not fact.values:
+        del fields["values"]
     if isinstance(fact, f.User):
         fields["zone"] = None  # as in earlier versions: see above
     if isinstance(fact, f.Document | f.Step):

@@ -488,12 +488,12 @@ def _folder_slices(reading: Extraction, skipped: Collection[int]) -> list[NodeSl
 
 
 def _stamped(one: f.Workspace | f.Document | KnownFolder, values: bool = True) -> tuple[int, int, Stamp]:
-    """A known node: its id, its workspace, and its stamp, with or without a workspace's values."""
+    """A known node: its id, its workspace, and its stamp, with or without the digest of its values."""
     match one:
         case f.Workspace():
             return one.id, one.id, Stamp(one.modified, one.size, one.values if values else "")
         case f.Document():
-            return one.id, one.workspace, Stamp(one.modified, one.version)
+            return one.id, one.workspace, Stamp(one.modified, one.version, one.values if values else "")
         case KnownFolder():
             return one.id, one.workspace, Stamp(one.modified, one.items)
 
