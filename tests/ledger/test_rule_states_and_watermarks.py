@@ -52,6 +52,7 @@ NAMES = {
     "schema",
     "processes",
     "verify",
+    "values",
     "folders",
     "search",
     "bin",

@@ -41,6 +41,7 @@ class Unknowable:
     rules: Callable[[Rule], bool]
     reason: str = ""
     path: str = ""
+    stale: bool = False  # it is judged by what was known before, and any gap about the workspace, or about a list, names that
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ MISSED_MOMENT = Unknowable(
     "what is first seen after it is late: the rule's `late` decides",
     lambda rule: rule.kind is RuleKind.MILESTONE,
     reason=Why.TOO_LATE.value,
+)
+LAST_KNOWN = Unknowable(
+    "what changed while a workspace could not be read",
+    "until it is read, what was known of it stands",
+    lambda rule: rule.kind is not RuleKind.TRANSITION,
+    stale=True,
 )
 STEP_ENDS = Undated(
     "when a step was completed", "completed steps are bare, and there is no status/info", r"completed:.*"
@@ -158,6 +165,8 @@ def judge(
             for one in named
             if one.path and one.rules(by_name[row.rule]) and (one.path, row.workspace) in where
         ]  # its condition could only be judged later
+        unread = any(not gap.workspaces or row.workspace in gap.workspaces for gap in found.gaps)
+        names += [one for one in named if one.stale and one.rules(by_name[row.rule]) and unread]
         made.met |= {one.what for one in names}
         if not names:
             made.silences.append(f"has besides {row} {reason or ''}")
@@ -193,6 +202,8 @@ def _plain(row: Told, undated: list[Undated]) -> Told:
 
 
 def _names(one: Unknowable, row: Told, reasons: Mapping[Told, str], where: set[tuple[str, int]]) -> bool:
+    if one.stale:
+        return False  # what was known and is told is no excuse for what is not told
     if one.path:
         return (one.path, row.workspace) in where
     return any(
