@@ -129,6 +129,16 @@ def test_a_deleted_document_is_found_in_the_recycle_bin(large: Watched) -> None:
         assert PERMIT not in observations.homes(connection, [PERMIT])
 
 
+def test_a_deleted_document_that_the_index_still_has_is_not_looked_for_again(large: Watched) -> None:
+    large.watch(0)
+    large.watch(4)
+    large.quirks = {"search_lag": 90 * 60}
+    large.watch(6)  # the bin shows that it was deleted; the index does not know of it yet
+    large.watch(6.1)
+    assert not large.number(Number.FOUND_BY_SEARCH) and not large.number(Number.FOUND_IN_BIN)
+    assert large.number(Number.WORKSPACES_READ) == 0
+
+
 def test_a_bin_that_is_refused_is_not_asked_again(large: Watched) -> None:
     large.quirks = {"bin_modes_off": ["anyone_deleted", "anyone_deleted_today"]}
     large.watch(0)

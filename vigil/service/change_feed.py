@@ -14,6 +14,7 @@ from vigil.compliance import facts as f
 from vigil.ecm import parse
 from vigil.ecm.errors import CallFailed
 from vigil.ecm.located import Located
+from vigil.ecm.model import NEVER
 from vigil.ecm.search import SearchRow
 from vigil.ledger import watermarks
 from vigil.ledger.observed import folders, observations
@@ -79,7 +80,10 @@ def _compare(run: Run, kind: int, rows: Sequence[SearchRow], hints: Hints) -> No
     with run.ledger.read() as connection:
         known = observations.seen(connection, name, [str(row.id) for row in rows])
         places = observations.homes(connection, {place for row in rows for place in row.location})
+        gone = observations.deleted_at(connection, name, [str(row.id) for row in rows])
     for row in rows:
+        if row.modified is not None and row.modified <= gone.get(str(row.id), NEVER):
+            continue  # an index keeps what was deleted for a while; what comes back is found by its own scan
         home = next((place for place in reversed(row.location) if places.get(place) == place), None)
         fact = known.get(str(row.id), (None, None))[0]
         if kind == parse.WORKSPACE:

@@ -427,6 +427,19 @@ def homes(connection: Connection, nodes: Collection[int]) -> dict[int, int]:
     return out
 
 
+def deleted_at(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str, datetime]:
+    """Those of some subjects that are deleted, each with the instant of the run that found it missing."""
+    out: dict[str, datetime] = {}
+    for some in chunks(subjects):
+        query = (
+            select(_newest.c.subject, _observation.c.seen_at)
+            .join(_observation, _observation.c.seq == _newest.c.seq)
+            .where(_newest.c.kind == kind, _newest.c.subject.in_(some), _newest.c.hash.is_(None))
+        )
+        out |= {r.subject: r.seen_at for r in connection.execute(query)}
+    return out
+
+
 class DeletedItem(NamedTuple):
     """An item that was deleted. `workspace` is its last workspace, or the item itself; `type` is a workspace's type, else ""."""
 
