@@ -164,7 +164,7 @@ def test_the_log_says_what_was_found_and_what_it_costs(
     connected(sandbox, ledger, NOON + 15 * MINUTES)
     assert "3 requests a run instead of 1" in caplog.text
     assert (
-        "members of roles" in caplog.text
+        "role members" in caplog.text
         and "2480 requests for the roles of all workspaces instead of 1240" in caplog.text
     )
     assert "own workflows" not in caplog.text  # costs nothing, and was told when it was probed
@@ -184,9 +184,9 @@ def test_costs_follow_from_the_size_of_the_estate() -> None:
     )
     costs = {line.name: line.costs for line in dialects.described(poor, of) if line.costs}
     assert costs["sorted lists"] == "216 requests a run instead of 3"
-    assert costs["attributes of many nodes"] == "107355 requests for all workspaces instead of 428"
-    assert costs["members of roles"] == "320747 requests for the roles of all workspaces instead of 106927"
-    assert costs["related workspaces"] == "2 requests a workspace instead of 1"
+    assert costs["attributes"] == "107355 requests for all workspaces instead of 428"
+    assert costs["role members"] == "320747 requests for the roles of all workspaces instead of 106927"
+    assert costs["relations"] == "2 requests a workspace instead of 1"
     assert costs["end of lists"].startswith("214 requests and one for each start of names")
     able = Dialect(at=NOON, sorted=True, dates=DateFilter.PLAIN, nodes=NodesForm.FORM, role_members=True)
     assert [line.costs for line in dialects.described(able, of) if line.costs] == []

@@ -28,7 +28,7 @@ to: [role: author]
 
 
 def test_what_no_list_shows_is_told_when_its_turn_comes(prefect_url: str, tmp_path: Path) -> None:
-    """A document touches no date of its workspace (quirk 24), and a run looks at 125 known workspaces: its turn may be the third."""
+    """Nothing shows a new document (quirk 29 off, no search), and a run looks at 125 known workspaces: its turn may be the third."""
     save(tmp_path / "estate")
     (tmp_path / "rules.yaml").write_text(RULE)
     url = f"sqlite:///{tmp_path}/ledger.sqlite"
@@ -47,6 +47,8 @@ async def watched(what: Replay) -> list[int]:
     register(ledger, estate, START)
     told = []
     with SandboxProcess(what.estate, start=START) as sandbox:
+        absent = {"modules_absent": ["search", "recyclebin"], "creation_touches_parent": False}
+        sandbox.faults(ecm={"quirks": absent})
         await save_site(what, estate, sandbox, verify_requests=1)
         for tick in what.ticks():
             sandbox.move(tick)

@@ -94,11 +94,11 @@ def fault(sandbox: SandboxProcess, endpoint: str, what: str) -> None:
 def test_a_healthy_system_has_nothing_to_do(sandbox: SandboxProcess, shipped: RuleSet) -> None:
     found = examine(sandbox, shipped)
     of_server = {
-        name for name in found if name.startswith("server: ")
+        name for name in found if name.startswith("ecm: ")
     }  # what it costs, or has nothing to be tried with
     assert {n: c.saw for n, c in found.items() if c.state is not CheckState.OK and n not in of_server} == {}
     assert not any(c.do for n, c in found.items() if n not in of_server)
-    assert found["server: sorted lists"].state is CheckState.OK
+    assert found["ecm: sorted lists"].state is CheckState.OK
     assert found[ecm.LOGIN].saw == "logged in as vigil"
     assert found[ecm.CAPS].saw == "rows in a page: workspaces 500, children of a node 1000"
     assert "which matches Europe/Berlin" in found[clocks.ZONE].saw
@@ -292,10 +292,10 @@ def test_an_absent_workflow_module_fails_where_rules_wait_for_steps(
     [
         (
             {"roles_ignore_members": True},
-            "members of roles",
+            "role members",
             "requests for the roles of all workspaces instead of",
         ),
-        ({"nodes_list_fields": "none"}, "attributes of many nodes", "requests for all workspaces instead of"),
+        ({"nodes_list_fields": "none"}, "attributes", "requests for all workspaces instead of"),
         ({"date_sort": False}, "sorted lists", "requests a run instead of"),
     ],
 )
@@ -303,7 +303,7 @@ def test_what_a_server_does_not_do_is_a_warning_with_its_cost_in_requests(
     sandbox: SandboxProcess, shipped: RuleSet, quirks: dict[str, object], line: str, costs: str
 ) -> None:
     quirk(sandbox, **quirks)
-    found = examine(sandbox, shipped)[f"server: {line}"]
+    found = examine(sandbox, shipped)[f"ecm: {line}"]
     assert found.state is CheckState.WARN
     assert costs in found.do
 
@@ -316,7 +316,7 @@ def test_a_wall_that_runs_met_is_shown_with_both_numbers(sandbox: SandboxProcess
         async with Client(Settings(sandbox.ecm_url, "vigil", "vigil", zone="Europe/Berlin")) as client:
             return await ecm.examine(client, shipped, sandbox.now, before=before)
 
-    (found,) = (c for c in asyncio.run(go()).checks if c.name == "server: end of lists")
+    (found,) = (c for c in asyncio.run(go()).checks if c.name == "ecm: end of lists")
     assert found.state is CheckState.WARN
     assert "a list stops after 5 rows" in found.saw and "Contract: 5 of " in found.saw
 

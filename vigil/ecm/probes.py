@@ -247,7 +247,7 @@ async def _nodes(ground: _Ground) -> Found:
         except (NotReadable, Malformed):
             continue
         if any(_held(row) for row in parse.rows(answer, "/v2/nodes/list")):
-            return {"nodes": form}, f"node {node} comes with its categories in form {form}"
+            return {"nodes": form}, f"node {node} comes with its categories"
     return {"nodes": NodesForm.NONE}, f"node {node} comes without its categories in every form"
 
 

@@ -56,8 +56,12 @@ class Line:
 
 
 async def prepare(client: Client, ledger: Ledger, run: int, now: datetime) -> None:
-    """Give the client the dialect that the ledger has, probed again if that is due."""
+    """Give the client the dialect that the ledger has, probed again if that is due. A run that looks back reads next to nothing."""
     client.dialect = load(ledger, client.settings.url)
+    with ledger.read() as connection:
+        until = watermarks.known_until(connection)
+    if until is not None and now < until:
+        return
     items = known(ledger) if client.dialect.blind or probes.due(client.dialect, now) else Known()
     wanted = probes.due(client.dialect, now, items)
     if wanted:
@@ -158,16 +162,16 @@ def _line(found: Dialect, field: str, name: str, saw: str, costs: str = "") -> L
 
 def _parts(found: Dialect, of: Estate) -> list[tuple[str, str, tuple[str, str] | tuple[str]]]:
     return [
-        ("nodes", "attributes of many nodes", _nodes(found, of)),
+        ("nodes", "attributes", _nodes(found, of)),
         ("sorted", "sorted lists", _sorted(found, of)),
         ("dates", "date filter", (_DATES.get(found.dates, ""),)),
         ("wall", "end of lists", _wall(found, of)),
         ("starts_with", "name filter", (_starts_with(found),)),
         ("kind", "own workflows", (_KINDS.get(found.kind, ""),)),
         ("step_ends", "ends of steps", _step_ends(found)),
-        ("role_members", "members of roles", _role_members(found, of)),
-        ("related", "related workspaces", _related(found)),
-        ("nested_groups", "groups in groups", _nested(found)),
+        ("role_members", "role members", _role_members(found, of)),
+        ("related", "relations", _related(found)),
+        ("nested_groups", "nested groups", _nested(found)),
         ("classifications", "document types", _classifications(found)),
         ("date_form", "dates", (_date_form(found),)),
         ("search", "search", _search(found)),
@@ -188,7 +192,7 @@ def _nodes(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
             "attributes come one by one",
             f"{batches + of.total} requests for all workspaces instead of {batches}",
         )
-    return (f"attributes come in form {found.nodes}" if found.nodes else "",)
+    return (f"attributes come with rows of nodes, by `{found.nodes}`" if found.nodes else "",)
 
 
 def list_requests(found: Dialect, of: Estate) -> int:

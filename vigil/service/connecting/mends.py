@@ -24,7 +24,7 @@ class Mend:
 
 
 MENDS: Mapping[str, Mend] = {
-    "attributes of many nodes": Mend(lambda d: d.nodes is NodesForm.NONE, NO_SETTING),
+    "attributes": Mend(lambda d: d.nodes is NodesForm.NONE, NO_SETTING),
     "sorted lists": Mend(lambda d: d.sorted is False, NO_SETTING),
     "date filter": Mend(lambda d: d.dates is DateFilter.NONE, NO_SETTING),
     "end of lists": Mend(
@@ -37,9 +37,9 @@ MENDS: Mapping[str, Mend] = {
         "Let the service user see the details of workflows (/v2/workflows/status/info, which old versions do not have). Until then "
         "steps are completed at an unknown time.",
     ),
-    "members of roles": Mend(lambda d: d.role_members is False, NO_SETTING),
-    "related workspaces": Mend(lambda d: d.related is RelatedForm.EACH, NO_SETTING),
-    "groups in groups": Mend(lambda d: d.nested_groups is False, NO_SETTING),
+    "role members": Mend(lambda d: d.role_members is False, NO_SETTING),
+    "relations": Mend(lambda d: d.related is RelatedForm.EACH, NO_SETTING),
+    "nested groups": Mend(lambda d: d.nested_groups is False, NO_SETTING),
     "document types": Mend(
         lambda d: d.classifications is False,
         "Install or enable Classifications, and give the service user See on the classification tree. Without it rules about types of "

@@ -29,7 +29,7 @@ from vigil.service.doctor.health import Check, CheckState, fail, ok, skip, warn
 from vigil.service.needs import needs_of, types_of
 
 CONNECTION, LOGIN, TYPES, CAPS = "connection", "login", "workspace types", "page caps"
-SERVER = "server: "
+SERVER = "ecm: "
 """How the names of the checks of the dialect begin."""
 AUDIT, WORKFLOWS, ROLES, MISSING = "audit trail", "workflows", "roles", "missing documents"
 
