@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from tests.ecm.conftest import Server
-from tests.ecm.contracts import CONTRACTS, FULL, NOON, VERSIONED
+from tests.ecm.contracts import BEGINNING, CONTRACTS, FULL, NOON, VERSIONED
 from vigil.compliance.facts import Document
 from vigil.ecm import Client, Extractor, FactBatch, ListedWorkspace, Needs, change_feed
 from vigil.ecm.change_feed import Window
 from vigil.ecm.dialect import SearchDialect
-from vigil.ecm.errors import IncompleteList
 from vigil.ecm.located import Located
 from vigil.ecm.model import FolderStamp
 from vigil.ecm.parse import DOCUMENT, FOLDER
@@ -129,18 +128,60 @@ async def test_an_index_that_gives_other_days_than_asked_is_not_believed(server:
 
         client.post = ignores  # type: ignore[method-assign]
         reader = extractor(client)
-        assert not [page async for page in reader.feed.changed(DOCUMENT, NOON + timedelta(days=5))]
+        assert not [page async for page in reader.feed.changed(DOCUMENT, NOON + timedelta(days=5), NOON)]
         assert client.dialect.search is None and client.dialect.search_known
         assert "which is not of the days" in client.learned[-1]
 
 
-async def test_a_window_with_too_many_rows_is_refused_whole(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("counted", [True, False], ids=["counted", "counted too low"])
+async def test_a_day_with_too_many_rows_is_named_and_the_others_are_read(
+    server: Server, monkeypatch: pytest.MonkeyPatch, counted: bool
 ) -> None:
     monkeypatch.setattr(change_feed, "MOST", 3)
     async with server.client() as client:
-        with pytest.raises(IncompleteList, match="more than 3"):
-            [_ async for _ in extractor(client).feed.changed(DOCUMENT, NOON)]
+        if not counted:
+            spoil(
+                client, lambda answer: answer["collection"]["paging"].update(total_count=1, page_total=10_000)
+            )
+        reader = extractor(client)
+        rows = [r for page in [p async for p in reader.feed.changed(DOCUMENT, BEGINNING, NOON)] for r in page]
+        assert len(rows) < (20 if counted else 1_000), "what is read is bounded whatever the count says"
+        assert any("more than 3 rows" in said for said in reader.feed.skipped)
+
+
+async def test_rows_that_cannot_be_read_hide_no_later_page(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "PAGE", 10)
+
+    def odd(answer: Any) -> None:
+        if answer["collection"]["paging"]["page"] == 2:
+            for row in answer["results"]:
+                row["data"]["properties"]["id"] = {}
+
+    async with server.client() as client:
+        whole = [
+            r.id
+            for page in [p async for p in extractor(client).feed.everything(DOCUMENT, NOON)]
+            for r in page
+        ]
+        spoil(client, odd)
+        reader = extractor(client)
+        found = [r.id for page in [p async for p in reader.feed.everything(DOCUMENT, NOON)] for r in page]
+        assert len(found) >= len(whole) - 10 * len(reader.feed.skipped) and len(found) > len(whole) // 2
+        assert reader.feed.skipped[0].startswith("search: a row cannot be read")
+
+
+def spoil(client: Client, change: Callable[[Any], None]) -> None:
+    """From now on the answers of the search are changed on their way."""
+    post = client.post
+
+    async def changed(path: str, form: Any) -> Any:
+        answer = await post(path, form)
+        change(answer)
+        return answer
+
+    client.post = changed  # type: ignore[method-assign]
 
 
 async def test_documents_are_read_by_their_ids_and_gone_ones_send_to_their_workspace(server: Server) -> None:

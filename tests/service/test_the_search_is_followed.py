@@ -135,8 +135,10 @@ def test_a_deleted_document_that_the_index_still_has_is_not_looked_for_again(
 ) -> None:
     real, kept = feed.ChangeFeed.changed, list[SearchRow]()
 
-    async def changed(self: feed.ChangeFeed, kind: int, since: datetime) -> AsyncIterator[list[SearchRow]]:
-        async for rows in real(self, kind, since):
+    async def changed(
+        self: feed.ChangeFeed, kind: int, since: datetime, until: datetime
+    ) -> AsyncIterator[list[SearchRow]]:
+        async for rows in real(self, kind, since, until):
             kept.extend(row for row in rows if row.id == PERMIT)
             yield rows
         yield kept[-1:]  # an index that forgets late
@@ -176,9 +178,27 @@ def test_a_window_with_too_many_rows_is_left_to_the_rounds(
     large.watch(0)
     monkeypatch.setattr(feed, "MOST", 0)
     assert large.watch(1) == set()
-    assert "more than 0: not read" in caplog.text
+    assert "more than 0 rows" in caplog.text
     monkeypatch.undo()
     assert large.watch(2) == {("versions", CASE)}
+
+
+@pytest.mark.parametrize("version", [True, False], ids=["a known document", "a new document"])
+def test_a_search_without_paths_finds_documents_all_the_same(
+    large: Watched, monkeypatch: pytest.MonkeyPatch, version: bool
+) -> None:
+    real = feed.ChangeFeed.changed
+
+    async def pathless(
+        self: feed.ChangeFeed, kind: int, since: datetime, until: datetime
+    ) -> AsyncIterator[list[SearchRow]]:
+        async for rows in real(self, kind, since, until):
+            yield [replace(row, location=()) for row in rows]
+
+    monkeypatch.setattr(feed.ChangeFeed, "changed", pathless)
+    large.watch(0)
+    told = large.watch(1 if version else 4)
+    assert ("versions" if version else "added", CASE) in told
 
 
 @pytest.mark.parametrize("ahead", [-3600, 3600])

@@ -6,7 +6,7 @@ and counts by estimate: every page of the days in question is read, and every ro
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -16,13 +16,16 @@ from vigil.ecm.client import Client
 from vigil.ecm.errors import CallFailed, IncompleteList, NotReadable
 from vigil.ecm.paging import walk
 from vigil.ecm.recycle_bin import DeletedNode
-from vigil.ecm.search import SearchRow
+from vigil.ecm.search import SearchPage, SearchRow
 
 SEARCH = "/v2/search"
 BIN = "/v2/volumes/recyclebin/nodes"
 PAGE = 100
 MOST = 20_000
-"""The most rows of one window: beyond it the window is not complete, and scans find the rest."""
+"""The most rows of one window: one with more is cut, and what cannot be cut is left to the scans."""
+
+MOST_PAGES, MOST_BIN_PAGES = 1_000, 20
+"""The most pages of one query: a server may end neither its pages nor a page. And those of the recycle bin, which keeps much."""
 
 DAY = timedelta(days=1)
 LOCATION = "{'OTLocation'}"
@@ -67,18 +70,15 @@ class ChangeFeed:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._zone = client.settings.tz
+        self.skipped: list[str] = []  # what could not be followed, in words
 
-    async def changed(self, kind: int, since: datetime) -> AsyncIterator[list[SearchRow]]:
-        """The nodes of a type that the index dates on the day of `since` or later: pages of rows, each node once.
+    async def changed(self, kind: int, since: datetime, until: datetime) -> AsyncIterator[list[SearchRow]]:
+        """The nodes of a type that the index dates on the day of `since` or later: pages of rows.
 
-        Nothing where the dialect has no search. Raises IncompleteList for more than MOST rows, and CallFailed.
+        Nothing where the dialect has no search. Days with more than MOST rows are in `skipped`. Raises CallFailed.
         """
-        dialect = self._client.dialect.search
-        if dialect is None:
-            return
-        day = (since.astimezone(self._zone) - DAY).date()
-        where = f'OTSubType: {kind} AND [QLREGION "{dialect.region}"] >= "{day:%Y%m%d}"'
-        async for rows in self.pages(where):
+        first = (since.astimezone(self._zone) - DAY).date()
+        async for rows in self._through(kind, Window(first, until.date() + 2 * DAY)):
             for row in rows:
                 # An index that was asked for these days and gives others does not understand the question.
                 if row.type != kind or (row.modified is not None and row.modified < since - 2 * DAY):
@@ -88,6 +88,29 @@ class ChangeFeed:
                     self._client.learn(search=None, search_known=True, why=why)
                     return
             yield rows
+
+    async def everything(self, kind: int, until: datetime) -> AsyncIterator[list[SearchRow]]:
+        """All nodes of a type. A node that changes meanwhile may come twice. What is in `skipped` lacks: counts show it.
+
+        Raises CallFailed.
+        """
+        async for rows in self._through(kind, Window(date(1970, 1, 1), until.date() + 2 * DAY)):
+            yield rows
+
+    async def _through(self, kind: int, window: Window) -> AsyncIterator[list[SearchRow]]:
+        """The rows of a window, which is cut until each part has at most MOST: by days, and by hours where the dialect can."""
+        dialect = self._client.dialect.search
+        windows = [window] if dialect else []
+        while windows and dialect:
+            window = windows.pop()
+            try:
+                async for rows in self.pages(f"OTSubType: {kind} AND {window.where(dialect.region)}"):
+                    yield rows
+            except IncompleteList as error:
+                halves = window.halves(dialect.times)
+                windows += halves
+                if not halves:
+                    self.skipped.append(f"search, {window.first}: {error.message}")
 
     async def pages(self, where: str) -> AsyncIterator[list[SearchRow]]:
         """The current versions that a query finds, each node once. Raises IncompleteList for more than MOST rows, and CallFailed."""
@@ -104,37 +127,18 @@ class ChangeFeed:
                 cache = None  # the server has forgotten the result: it makes it again
                 continue
             page = search.page(answer, self._zone)
-            if page.total is not None and page.total > MOST:
-                raise IncompleteList(
-                    SEARCH, f"{page.total:,} rows are of these days, more than {MOST:,}: not read"
-                )
+            # The count is an estimate: it may be too low, and may not end.
+            if max(page.total or 0, len(met)) > MOST or number > MOST_PAGES:
+                raise IncompleteList(SEARCH, f"more than {MOST:,} rows ({page.total} by count): not read")
+            self.skipped += [f"search: a row cannot be read: {gap.error}" for gap in page.odd]
             new = [row for row in page.rows if row.current and row.id not in seen]
             seen.update(row.id for row in new)
             if new:
                 yield new
-            # A page past the end repeats the last one; a page of old versions only does not end the list.
-            if met.issuperset(page.rows) or (
-                page.pages is not None and number >= page.pages and not page.more
-            ):
+            if _ends(page, number, met):
                 return
             met.update(page.rows)
             cache, number = page.cache, number + 1
-
-    async def everything(self, kind: int, until: datetime) -> AsyncIterator[list[SearchRow]]:
-        """All nodes of a type, by windows of days that have at most MOST rows each. A node that changes meanwhile may come twice.
-
-        A day with more is cut by its hours where the dialect can, and else left out: counts show that rows lack. Raises CallFailed.
-        """
-        dialect = self._client.dialect.search
-        windows = [Window(date(1970, 1, 1), until.date() + 2 * DAY)] if dialect else []
-        while windows and dialect:
-            window = windows.pop()
-            where = f"OTSubType: {kind} AND {window.where(dialect.region)}"
-            try:
-                async for rows in self.pages(where):
-                    yield rows
-            except IncompleteList:
-                windows += window.halves(dialect.times)
 
     async def _page(self, where: str, number: int, cache: int | None) -> Json:
         form: dict[str, str | list[str]] = {
@@ -177,8 +181,9 @@ class ChangeFeed:
 
     async def _thrown(self, mode: str, since: datetime) -> list[DeletedNode]:
         found: list[DeletedNode] = []
+        odd: list[Json] = []
         params = {"mode": mode, "sort": "desc_deleted_date", "fields": "properties"}
-        async for page in walk(self._client, BIN, params, key=parse.node_id, limit=PAGE):
+        async for page in walk(self._client, BIN, params, key=parse.node_id, limit=PAGE, odd=odd):
             rows, _ = recycle_bin.rows({"results": list(page.rows)}, self._zone)
             found += [row for row in rows if row.deleted is None or row.deleted >= since]
             # Containers come first, and the sort holds within each group: the end is where the last row is old, and no container.
@@ -186,4 +191,17 @@ class ChangeFeed:
             old = last is not None and last.deleted is not None and last.deleted < since
             if last is not None and old and last.type not in CONTAINERS:
                 break
+            if page.number >= MOST_BIN_PAGES:
+                self.skipped.append(f"recycle bin: more than {MOST_BIN_PAGES} pages in mode {mode}")
+                break
+        self.skipped += ["recycle bin: a row has no id"] if odd else []
         return found
+
+
+def _ends(page: SearchPage, number: int, met: Collection[SearchRow]) -> bool:
+    """Whether a page is the last one. One past the end repeats it; one of old versions, or of odd rows, does not end the list."""
+    if not page.rows and not page.odd:
+        return True
+    if page.rows and not page.odd and all(row in met for row in page.rows):
+        return True
+    return page.pages is not None and number >= page.pages and not page.more

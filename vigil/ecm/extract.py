@@ -11,7 +11,7 @@ from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.change_feed import ChangeFeed
 from vigil.ecm.client import Client
-from vigil.ecm.homes import housed
+from vigil.ecm.homes import homes, housed
 from vigil.ecm.listing import Listing
 from vigil.ecm.located import Located
 from vigil.ecm.model import EXPIRY, FactBatch, Gap, Housed, ListedWorkspace, Needs, Processes, Stamp, Verified
@@ -153,6 +153,11 @@ class Extractor:
         A run thereby finds returned items, and lists that lack known items.
         """
         return await housed(self._client, nodes)
+
+    async def homes(self, nodes: Collection[int]) -> dict[int, int]:
+        """The workspaces that some nodes lie in, by node, as far as they can be found: all are climbed at once."""
+        found, _ = await homes(self._client, nodes)
+        return found
 
     async def audience(self, workspaces: Sequence[int], principals: Collection[str]) -> FactBatch:
         """Roles of these workspaces, and the users and groups of all their members and of `principals`, including the members of

@@ -6,7 +6,7 @@ They only add work. Nothing that they lack counts as gone or unchanged, and the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -48,6 +48,13 @@ async def follow(run: Run, just_read: Iterable[int]) -> Hints:
             await step(run, hints)
         except CallFailed as error:
             log.warning("run %d: %s: what changed is found by the scans of everything known", run.id, error)
+    if skipped := run.extractor.feed.skipped:
+        log.warning(
+            "run %d: %s%s",
+            run.id,
+            "; ".join(skipped[:3]),
+            f"; and {len(skipped) - 3} more" if skipped[3:] else "",
+        )
     hints.workspaces -= set(just_read)
     return hints
 
@@ -63,8 +70,8 @@ async def _search(run: Run, hints: Hints) -> None:
     # Where lists of workspaces are sorted, their first page shows changed workspaces at once.
     kinds = (parse.DOCUMENT,) if run.client.dialect.sorted else (parse.DOCUMENT, parse.WORKSPACE)
     for kind in kinds:
-        async for rows in run.extractor.feed.changed(kind, since):
-            _compare(run, kind, rows, hints)
+        async for rows in run.extractor.feed.changed(kind, since, run.as_of):
+            await _compare(run, kind, rows, hints)
             dates = [
                 row.modified for row in rows if row.modified is not None and row.modified <= run.as_of + LAG
             ]
@@ -74,25 +81,45 @@ async def _search(run: Run, hints: Hints) -> None:
             watermarks.set_watermark(connection, WatermarkName.SEARCH, Watermark(at=newest))
 
 
-def _compare(run: Run, kind: int, rows: Sequence[SearchRow], hints: Hints) -> None:
+async def _compare(run: Run, kind: int, rows: Sequence[SearchRow], hints: Hints) -> None:
     """Note the rows whose stamps differ from the ledger's, and those of nodes that it does not know."""
     name = "workspace" if kind == parse.WORKSPACE else "document"
     with run.ledger.read() as connection:
-        known = observations.seen(connection, name, [str(row.id) for row in rows])
-        places = observations.homes(connection, {place for row in rows for place in row.location})
+        facts = observations.seen(connection, name, [str(row.id) for row in rows])
         gone = observations.deleted_at(connection, name, [str(row.id) for row in rows])
-    for row in rows:
-        if row.modified is not None and row.modified <= gone.get(str(row.id), NEVER):
-            continue  # an index keeps what was deleted for a while; what comes back is found by its own scan
-        home = next((place for place in reversed(row.location) if places.get(place) == place), None)
-        fact = known.get(str(row.id), (None, None))[0]
-        if kind == parse.WORKSPACE:
-            if isinstance(fact, f.Workspace) and fact.modified != row.modified:
-                hints.workspaces.add(row.id)
-        elif home is not None and _differs(row, fact, home):
+    known = {int(subject): fact for subject, (fact, _) in facts.items()}
+    # An index keeps what was deleted for a while; what comes back is found by its own scan.
+    there = [r for r in rows if r.modified is None or r.modified > gone.get(str(r.id), NEVER)]
+    if kind == parse.WORKSPACE:
+        hints.workspaces |= {
+            r.id for r in there if isinstance(w := known.get(r.id), f.Workspace) and w.modified != r.modified
+        }
+        return
+    homes = await _homes(run, there, known)
+    for row in there:
+        if row.id in homes and _differs(row, known.get(row.id), homes[row.id]):
             hints.documents[row.id] = row
-            hints.workspace_of[row.id] = home
+            hints.workspace_of[row.id] = homes[row.id]
             run.counters.numbers[Number.FOUND_BY_SEARCH] += 1
+
+
+async def _homes(run: Run, rows: Sequence[SearchRow], known: Mapping[int, f.Fact]) -> dict[int, int]:
+    """The known workspace of each document: the last one in its path; without a path the ledger's, or that which it lies in."""
+    found: dict[int, int] = {}
+    lost = [row.id for row in rows if not row.location and row.id not in known]
+    climbed = await run.extractor.homes(lost) if lost else {}
+    with run.ledger.read() as connection:
+        asked = {place for row in rows for place in row.location} | set(climbed.values())
+        places = observations.homes(connection, asked)
+    for row in rows:
+        fact = known.get(row.id)
+        way = row.location or ((climbed[row.id],) if row.id in climbed else ())
+        home = next((place for place in reversed(way) if places.get(place) == place), None)
+        if home is None and not row.location and isinstance(fact, f.Document):
+            home = fact.workspace
+        if home is not None:
+            found[row.id] = home
+    return found
 
 
 def _differs(row: SearchRow, fact: f.Fact | None, home: int) -> bool:
