@@ -307,20 +307,23 @@ LOSSES: Mapping[str, Sequence[tuple[Callable[[Dialect], bool], str]]] = {
     "ends of steps": [
         (
             lambda d: d.step_ends is StepEnds.UNKNOWN,
-            "when a step was completed: Vigil takes the time of the run that saw it",
+            "when a step was completed is not known: Vigil takes the time of the run that saw it",
         )
     ],
     "document types": [
-        (lambda d: d.classifications is False, "the types of documents: rules that need them do not judge")
+        (
+            lambda d: d.classifications is False,
+            "the types of documents are not known: rules that need them do not judge",
+        )
     ],
     "search": [
         (
             lambda d: d.search_known and d.search is None,
-            "time: new versions, and documents inside folders, are noticed when a scan of everything known comes to them",
+            "new versions, and documents inside folders, are noticed later: when a scan of everything known comes to them",
         )
     ],
     "recycle bin": [
-        (lambda d: d.bin == "", "time: a deletion is noticed when a scan of everything known comes to it")
+        (lambda d: d.bin == "", "a deletion is noticed later: when a scan of everything known comes to it")
     ],
 }
 """By the name of a line: with what the dialect lacks, what is then seen later or not at all."""

@@ -162,8 +162,7 @@ def _understood(found: Survey) -> Iterator[Markdown]:
 def _costs(line: dialects.Line) -> str:
     if not line.known:
         return f"not known{f'; meanwhile {line.costs}' if line.costs else ''}"
-    lost = f"lost: {line.loses}" if line.loses else ""
-    return "; ".join(part for part in (line.costs, lost) if part) or "nothing"
+    return "; ".join(part for part in (line.costs, line.loses) if part) or "nothing"
 
 
 def _mend(found: Survey, line: dialects.Line) -> str:
