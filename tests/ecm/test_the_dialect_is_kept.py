@@ -15,7 +15,7 @@ from tests.shared import PROJECT
 from vigil.compliance.facts import WorkspaceType
 from vigil.delivery.rendering.render import Renderer
 from vigil.ecm import Client, Settings
-from vigil.ecm.dialect import DateFilter, Dialect, NodesForm, RelatedForm, StepEnds, read
+from vigil.ecm.dialect import DateFilter, Dialect, NodesForm, RelatedForm, SearchDialect, StepEnds, read
 from vigil.ecm.probes import MOST_REQUESTS, PROBED
 from vigil.ledger import Ledger, watermarks
 from vigil.ledger.in_memory import InMemoryLedger
@@ -190,6 +190,27 @@ def test_costs_follow_from_the_size_of_the_estate() -> None:
     assert costs["end of lists"].startswith("214 requests and one for each start of names")
     able = Dialect(at=NOON, sorted=True, dates=DateFilter.PLAIN, nodes=NodesForm.FORM, role_members=True)
     assert [line.costs for line in dialects.described(able, of) if line.costs] == []
+
+
+def test_what_costs_no_more_requests_in_an_estate_has_no_cost() -> None:
+    of = Estate({"Contract": 400, "Supplier": 0}, {"Contract": 0})
+    unsorted = Dialect(at=NOON, sorted=False, dates=DateFilter.NONE)
+    assert [line.costs for line in dialects.described(unsorted, of) if line.costs] == []
+    empty = Estate({"Contract": 0}, {"Contract": 2})
+    poor = Dialect(at=NOON, sorted=False, nodes=NodesForm.NONE, role_members=False)
+    assert [line.costs for line in dialects.described(poor, empty) if line.costs] == []
+
+
+def test_what_is_lost_is_told_apart_from_what_costs_requests() -> None:
+    of = Estate({"Contract": 400}, {})
+    able = Dialect(
+        at=NOON, search=SearchDialect(), search_known=True, bin="anyone_deleted", classifications=True
+    )
+    assert not [line for line in dialects.described(able, of) if line.loses]
+    poor = Dialect(at=NOON, search_known=True, bin="", classifications=False, step_ends=StepEnds.UNKNOWN)
+    lost = {line.name for line in dialects.described(poor, of) if line.loses}
+    assert lost == {"search", "recycle bin", "document types", "ends of steps"}
+    assert not [line for line in dialects.described(Dialect(), of) if line.loses], "unknown is not lost"
 
 
 def test_every_probed_field_has_a_line() -> None:

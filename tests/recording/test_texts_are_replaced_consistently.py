@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from vigil.recording.hosts import has_host_or_url
+from vigil.recording.kept import KEPT_KEYS
 from vigil.recording.scrub import REMOVED, Scrubber
 from vigil.recording.words import Words
 
@@ -147,6 +151,65 @@ def test_what_the_client_reads_by_stays(scrub: Scrubber) -> None:
 def test_a_free_text_in_the_place_of_a_word_is_replaced(scrub: Scrubber) -> None:
     long = "waits for a signature of Mrs Rossi in Rome before noon"
     assert "Rossi" not in scrub.value({"status": long})["status"]
+
+
+HOSTS = (
+    "10.20.30.40",
+    "192.168.7.15:1521",
+    "fe80::1:2ab",
+    "[2001:db8::7]:443",
+    "ecm7:8080",
+    "db.zeta.example:1521",
+)
+
+
+def places_of_hosts(scrub: Scrubber, host: str) -> Iterator[str]:
+    """What becomes of a host in each place of a recording where it may stand."""
+    yield json.dumps(scrub.value({"server": {"host": host, "name": f"Node {host}", host: 1}}))
+    yield json.dumps(scrub.value(dict.fromkeys(KEPT_KEYS, host)))
+    yield json.dumps(scrub.value({"audit_event_types": [{"id": 1, "name": host}], "sort": {"value": host}}))
+    yield json.dumps(scrub.value({"href": f"http://{host}/cs/cs/api/v2/nodes?fields={host}&sort={host}"}))
+    yield json.dumps(scrub.value({"error": f"Could not access {host}, '{host}'", "fields": host}))
+    yield scrub.sentence(f"<p>error:500 at https://{host}/cs, login failed on {host}.</p>")
+    yield scrub.path(f"/v2/nodes/{host}")
+    for name in ("where", "where_name", "where_column_query", "cache_id", "body", "options"):
+        yield json.dumps(
+            scrub.parameters(LISTS, [(name, host), (name, f'"{host}"'), (name, f"OTName: {host}")])
+        )
+
+
+@pytest.mark.parametrize("starts", [3, 20])
+@pytest.mark.parametrize("host", HOSTS)
+def test_no_host_is_left_in_a_recording(host: str, starts: int) -> None:
+    scrub, bare = Scrubber(Words(KEY, starts)), host.strip("[]").partition("]")[0]
+    for found in places_of_hosts(scrub, host):
+        assert bare not in found and bare.partition(":8")[0] not in re.split(r"[^\w.-]+", found), found
+
+
+@pytest.mark.parametrize("url", ["https://ecm.zeta.example/cs/cs", "ecm.zeta.example", "//zeta/share"])
+def test_no_address_of_a_page_stays_under_a_key_of_the_products_words(scrub: Scrubber, url: str) -> None:
+    assert "zeta" not in json.dumps(scrub.value(dict.fromkeys(KEPT_KEYS, url)))
+
+
+@pytest.mark.parametrize(
+    "text", ["2020-03-20T08:20", "2020-03-20 08:20:00", "08:20:00", "16.2.999", "1,234.5"]
+)
+def test_times_and_versions_are_no_hosts(scrub: Scrubber, text: str) -> None:
+    assert not has_host_or_url(text)
+    assert scrub.parameters("/v2/search", [("where", f"a <= {text}")])[0][1].endswith(f"<= {text}")
+
+
+def test_a_word_of_the_product_with_a_number_after_it_is_no_host(scrub: Scrubber) -> None:
+    assert scrub.sentence("error:500") == "error:500"
+    assert scrub.parameters("/v2/search", [("where", "OTSubType:144")]) == [("where", "OTSubType:144")]
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("status", "Rossi Mario"), ("source", "Zeta"), ("type_name", "Case of Ada"), ("action", "a/b")],
+)
+def test_a_name_in_the_place_of_a_product_word_is_replaced(scrub: Scrubber, key: str, name: str) -> None:
+    assert scrub.value({key: name})[key] == scrub.words.text(name) != name
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -111,6 +112,22 @@ def test_the_page_names_what_a_dialect_lacks_and_the_rules_need(bench: Bench, di
     written = {(r.method, r.path) for r in requests if r.method != "GET" and r.path not in READING_POSTS}
     assert not written
     assert len(requests) == found.requests
+
+
+def test_the_costs_column_says_nothing_only_where_nothing_is_lost(bench: Bench) -> None:
+    found, _ = bench.look("poor")
+    page = survey_page.page(found, minutes=15)
+    costs = {name: line.split(" | ")[2] for name, line in _rows(page, "What this server understands").items()}
+    for name in ("search", "recycle bin", "document types"):
+        assert " later: " in costs[name] or " not known: " in costs[name]
+    assert costs["sorted lists"] == "nothing", "each list of this estate is one page"
+    assert costs["role members"].endswith(f"instead of {found.estate.total}")
+    lines = dialects.described(found.dialect, found.estate)
+    assert {line.name for line in lines if not line.known} == {
+        n for n, c in costs.items() if c == "not known"
+    }
+    assert not re.search(r"(\d+) requests a run instead of \1\b", page)
+    assert "modify_date.sort" not in page
 
 
 @pytest.mark.shared

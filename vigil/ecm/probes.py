@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
+from math import ceil
 from time import monotonic
 from typing import Any
 
@@ -27,6 +29,7 @@ from vigil.ecm.dialect import (
     StepEnds,
 )
 from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Unavailable
+from vigil.ecm.listing import PAGE as RUNS_PAGE
 from vigil.ecm.listing import PATH as LIST
 from vigil.ecm.listing import by_date, list_params
 from vigil.ecm.nodes import CATEGORIES, FORMS
@@ -36,7 +39,7 @@ from vigil.ecm.related import BOTH, WAYS, one_way, related_ids
 from vigil.recording.words import STARTS
 
 MOST_REQUESTS = 60
-"""After so many requests no further probe begins. A usual server takes about 25, and 45 where nothing of the estate is known."""
+"""After so many requests no further probe begins. A usual server takes about 30, and 45 where nothing of the estate is known."""
 
 PATIENCE, ALL_PATIENCE = 20.0, 60.0
 """Seconds for one probe, and after which no further one begins."""
@@ -50,6 +53,8 @@ every run.
 """
 
 PAGE = 100
+SHORT = 20
+"""Rows in each of the pages that show whether the order holds from one page to the next."""
 SOME = 3
 """With how many workspaces, groups or types a probe is tried."""
 
@@ -155,7 +160,7 @@ class _Ground:
     client: Client
     known: Known
     answers: bool = True  # whether the server answered the last probe, with whatever it was
-    _lists: dict[tuple[int | None, str], Json] = field(default_factory=dict)
+    _lists: dict[int, Json] = field(default_factory=dict)
     _types: Sequence[int] | None = None
     _document: list[tuple[int, datetime | None] | None] | None = None
 
@@ -173,18 +178,23 @@ class _Ground:
         rows = parse.rows(await self.get(path, {"expand_wksp_info": "true"}), path)
         return [parse.identity(parse.properties(row)["wksp_type_id"]) for row in rows]
 
-    async def listed(self, type_id: int, sort: str = "desc_modify_date") -> Json:
-        """The first page of a type's list."""
-        if (type_id, sort) not in self._lists:
-            params = {
-                **list_params(type_id),
-                "sort": sort,
-                "global_metadata": "true",
-                "limit": PAGE,
-                "page": 1,
-            }
-            self._lists[type_id, sort] = await self.get(LIST, params)
-        return self._lists[type_id, sort]
+    async def listed(self, type_id: int) -> Json:
+        """The first page of a type's list, newest change first."""
+        if type_id not in self._lists:
+            params = {**list_params(type_id), "global_metadata": "true", "limit": PAGE, "page": 1}
+            self._lists[type_id] = await self.get(LIST, params)
+        return self._lists[type_id]
+
+    async def first_pages(
+        self, type_id: int, sort: str, limit: int, pages: int = 2
+    ) -> list[tuple[int, datetime]]:
+        """The ids and modify dates on the first pages of a type's list, each row once: a page past the end repeats the last one."""
+        found: dict[int, datetime] = {}
+        for page in range(1, pages + 1):
+            params = {**list_params(type_id), "sort": sort, "limit": limit, "page": page}
+            for number, at in self.dated(await self.get(LIST, params)):
+                found.setdefault(number, at)
+        return list(found.items())
 
     async def workspaces(self) -> Sequence[int]:
         if self.known.workspaces:
@@ -257,22 +267,48 @@ def _held(row: Json) -> bool:
 
 
 async def _sorted(ground: _Ground) -> Found:
-    """A list with two dates cannot be in order both ways unless the server sorts."""
+    """Whether rows are in order both ways, and across pages: some servers sort the rows of each page that they give, not the list."""
     said: list[str] = []
     for type_id in await ground.types():
         newest = await ground.listed(type_id)
-        down = [at for _, at in ground.dated(newest)]
-        if len(set(down)) < 2:
+        top = [at for _, at in ground.dated(newest)]
+        if len(set(top)) < 2:
             continue
-        up = [at for _, at in ground.dated(await ground.listed(type_id, "asc_modify_date"))]
-        flag = (((newest.get("meta_data") or {}).get("properties") or {}).get("modify_date") or {}).get(
-            "sort"
-        )
-        about = f"type {type_id}, {len(down)} rows, modify_date.sort {flag}"
-        if down != sorted(down, reverse=True) or up != sorted(up):
-            return {"sorted": False}, f"{about}: rows are not in the order asked for"
-        said.append(f"{about}: in order both ways")
+        limit = min(SHORT, ceil(len(top) / 2))
+        down = [at for _, at in await ground.first_pages(type_id, "desc_modify_date", limit)]
+        up = [at for _, at in await ground.first_pages(type_id, "asc_modify_date", limit, pages=1)]
+        about = f"type {type_id}, {len(top)} rows and pages of {limit}: {_told(newest)}"
+        deep = await _second_page(ground, type_id, newest)
+        seen = [*top, *down, *deep]
+        in_order = all(_falls(rows) for rows in (top, down, top[-1:] + deep, up[::-1]))
+        if not in_order or max(seen) not in down[:1] or not up or up[0] > min(seen):
+            return {"sorted": False}, f"{about}; its rows came in another order than the one asked for"
+        said.append(f"{about}; its rows came in order, newest first and oldest first")
     return ({"sorted": True}, "; ".join(said)) if said else ({}, "no list has two dates to compare")
+
+
+def _falls(dates: Sequence[datetime]) -> bool:
+    """Whether no date is later than the one before."""
+    return all(later <= before for before, later in pairwise(dates))
+
+
+async def _second_page(ground: _Ground, type_id: int, first: Json) -> list[datetime]:
+    """The dates of the second page that runs would read of a long list, without the rows of the first answer: none for a short one."""
+    total = _total(first)
+    if total is None or total <= RUNS_PAGE:
+        return []
+    params = {**list_params(type_id), "limit": RUNS_PAGE, "page": 2}
+    known = {number for number, _ in ground.dated(first)}
+    return [at for number, at in ground.dated(await ground.get(LIST, params)) if number not in known]
+
+
+def _told(answer: Json) -> str:
+    """What a list itself says about sorting, which is not always what it does."""
+    fields = parse.mapping(parse.mapping(answer.get("meta_data")).get("properties"))
+    flag = parse.mapping(fields.get("modify_date")).get("sort")
+    if not isinstance(flag, bool):
+        return "the server does not say whether it sorts by modify date"
+    return f"the server says that it can{'' if flag else 'not'} sort by modify date"
 
 
 async def _dates(ground: _Ground) -> Found:

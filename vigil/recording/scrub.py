@@ -11,21 +11,14 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from vigil.recording.hosts import HOST, has_address, has_host_or_url, host_within
+from vigil.recording.kept import is_product_word
 from vigil.recording.sensitive import SensitiveKeys
 from vigil.recording.words import Words, stays
 from vigil.redaction import redacted
 
 Pairs = list[tuple[str, str]]
 REMOVED = "(removed)"
-
-KEPT_KEYS = frozenset({
-    "action", "content_type", "data_type", "display_language", "key", "language_code", "method", "mime_type",
-    "persona", "rel_type", "sort", "sort_key", "source", "status", "status_key", "task_status", "type", "type_name", "version",
-})  # fmt: skip
-"""Keys whose values are words of the product, by which Vigil reads an answer. Such a value stays if it looks like one (_WORD)."""
-
-KEPT_WITHIN = frozenset({("audit_event_types", "name"), ("sort", "value")})
-"""The same for a key inside another: the names of event types, and the sort that a list echoes."""
 
 NUMBERS = frozenset({"OTLocation", "value"})
 """Keys whose texts are ids with blanks between: a path, also inside `OTLocation_expand`."""
@@ -71,12 +64,11 @@ SENTENCES = (
 """What errors and pages are made of; any other word in one may be a name, and is replaced."""
 
 _VOCABULARY = frozenset(word.casefold() for text in SENTENCES for word in re.findall(r"[^\W_]+", text))
-_WORD = re.compile(r"[\w.:+/-]{0,40}(?: [\w.:+/-]{1,40}){0,4}", re.ASCII)
 _PARAMETER = re.compile(r"[\w ,.:;+()\[\]{}'\"/-]{0,2000}", re.ASCII)
 _IDS = re.compile(r"-?\d+(?: -?\d+)*")
 _KEY = re.compile(r"[\w.:$-]{1,80}", re.ASCII)
-_QUOTED_OR_WORD = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|[^\W_]+")
-_QUERY_PART = re.compile(r"\"[^\"]*\"|'[^']*'|[^\W\d]\w*")
+_QUOTED_HOST_OR_WORD = re.compile(rf"'[^'\n]*'|\"[^\"\n]*\"|{HOST}|[^\W_]+", re.IGNORECASE)
+_QUERY_PART = re.compile(rf"\"[^\"]*\"|'[^']*'|{HOST}|[^\W\d]\w*", re.IGNORECASE)
 _QUERY_WORD = re.compile(
     r"AND|OR|NOT|IN|LIKE|QLREGION|ASC|DESC|TRUE|FALSE|OT\w+|name|\w+_date|WNF_\w+", re.IGNORECASE
 )
@@ -116,7 +108,7 @@ class Scrubber:
         return value
 
     def sentence(self, text: str) -> str:
-        """An error's text, or a page: words of SENTENCES and numbers stay, what stands in quotes is replaced as a whole."""
+        """An error's text, or a page: words of SENTENCES and numbers stay; what stands in quotes, and a host, is replaced whole."""
 
         def part(found: re.Match[str]) -> str:
             text = found[0]
@@ -124,7 +116,7 @@ class Scrubber:
                 return text if _is_known(text[1:-1]) else f"{text[0]}{self.words.text(text[1:-1])}{text[0]}"
             return text if _is_known(text) else self.words.text(text)
 
-        return _QUOTED_OR_WORD.sub(part, redacted(text))
+        return _QUOTED_HOST_OR_WORD.sub(part, redacted(text))
 
     def path(self, path: str) -> str:
         """The path of a call; a segment that is no word of the REST API, such as the name of a file, is replaced."""
@@ -137,7 +129,7 @@ class Scrubber:
     def _parameter(self, path: str, name: str, value: str) -> str:
         if _is_secret(name):
             return REMOVED
-        if name in KEPT_PARAMETERS and _PARAMETER.fullmatch(value):
+        if name in KEPT_PARAMETERS and _is_parameter(value):
             return redacted(value)
         if name in QUERIES:
             return self._query(value)
@@ -161,9 +153,9 @@ class Scrubber:
                 inner = text[1:-1]
                 known = found.string[: found.start()].rstrip().upper().endswith("QLREGION") or stays(inner)
                 return text if known else f"{text[0]}{self.words.text(inner)}{text[0]}"
-            return (
-                text if _QUERY_WORD.fullmatch(text) or re.fullmatch(r"T\d*", text) else self.words.text(text)
-            )
+            column = text.partition(":")[0]  # "OTSubType:144" is a condition, "db7:1521" a host
+            is_query = _QUERY_WORD.fullmatch(column) or re.fullmatch(r"T\d*", text)
+            return text if is_query else self.words.text(text)
 
         return _QUERY_PART.sub(part, text)
 
@@ -176,11 +168,11 @@ class Scrubber:
             return self._href(text)
         if key in ("error", "errorDetail"):
             return self.sentence(text)
-        if key == "fields" and _PARAMETER.fullmatch(text):  # of a form's JSON
+        if key == "fields" and _is_parameter(text):  # of a form's JSON
             return text
         if (key in NUMBERS and _IDS.fullmatch(text)) or text in REGIONS:
             return text
-        if (key in KEPT_KEYS or (within, key) in KEPT_WITHIN) and _WORD.fullmatch(text):
+        if is_product_word(text, key, within):
             return redacted(text)
         return self.words.text(text)
 
@@ -195,12 +187,16 @@ class Scrubber:
         return f"/api{self.path(path)}{f'?{query}' if query else ''}"
 
     def _key(self, key: str) -> str:
-        return key if _KEY.fullmatch(key) else self.words.text(key)
+        return key if _KEY.fullmatch(key) and host_within(key) is None else self.words.text(key)
+
+
+def _is_parameter(text: str) -> bool:
+    return _PARAMETER.fullmatch(text) is not None and not has_host_or_url(text)
 
 
 def _is_known(text: str) -> bool:
     words: Sequence[str] = re.findall(r"[^\W_]+", text)
-    return all(word.isdecimal() or word.casefold() in _VOCABULARY for word in words)
+    return not has_address(text) and all(word.isdecimal() or word.casefold() in _VOCABULARY for word in words)
 
 
 def _is_secret(name: str) -> bool:

@@ -1,7 +1,8 @@
 """Replaces texts: the same text by the same replacement, which nobody can turn back without the recording's key.
 
-What stays: "" and blanks, numbers, dates, `true` and `false`. Of other texts the first characters are exchanged one by one, so that
-names with the same start have the same start afterwards, as filters by `startswith_` need it; the rest becomes a keyed hash.
+What stays: "" and blanks, numbers, dates, `true` and `false`. Four numbers with dots between are no number but the address of a host.
+Of other texts the first characters are exchanged one by one, as far as a host in them, so that names with the same start have the same
+start afterwards, as filters by `startswith_` need it; the rest becomes a keyed hash.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import hashlib
 import hmac
 import re
 from string import ascii_lowercase as LETTERS
+
+from vigil.recording.hosts import host_within
 
 STARTS = 3
 """The number of characters at the start of a text that are exchanged one by one."""
@@ -47,7 +50,9 @@ class Words:
 
         A start longer than `starts` is replaced like a whole text: no replacement starts with it.
         """
-        return self._exchanged(text) if len(text) <= self._starts else self.text(text)
+        if len(text) > self._starts or host_within(text) is not None:
+            return self.text(text)
+        return self._exchanged(text)
 
     def hidden(self, text: str) -> str:
         """A replacement also of numbers and dates, such as of a phone number. "" stays."""
@@ -57,7 +62,9 @@ class Words:
         digest = self._digest(text.casefold())
         if _MAIL.fullmatch(text):
             return f"m{digest}@example.org"
-        found = self._exchanged(text[: self._starts]) + digest
+        host = host_within(text)
+        start = text[: self._starts] if host is None else text[: min(self._starts, host.start())]
+        found = self._exchanged(start) + digest
         found += "".join(dict.fromkeys(_ODD.findall(text)))
         return found.ljust(len(text), "x") if len(text) > _LONG else found
 
@@ -82,5 +89,5 @@ class Words:
 
 
 def stays(text: str) -> bool:
-    """Whether a text tells nothing: blank, a number, a date, a truth value."""
-    return _STAYS.fullmatch(text) is not None
+    """Whether a text tells nothing: blank, a number, a date, a truth value. The address of a host does."""
+    return _STAYS.fullmatch(text) is not None and host_within(text) is None

@@ -6,7 +6,7 @@ Contract: docs/contracts/ecm.md#dialect.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
@@ -47,11 +47,16 @@ class Estate:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line about the dialect. `costs` is in requests, empty if the server takes the cheapest way; `known` whether it was found."""
+    """One line about the dialect; `known` is whether it was found.
+
+    `costs` is in requests, empty if the server takes the cheapest way. `loses` is what Vigil sees later, or not at all; empty for
+    nothing.
+    """
 
     name: str
     saw: str
     costs: str = ""
+    loses: str = ""
     known: bool = True
 
 
@@ -157,7 +162,8 @@ def _line(found: Dialect, field: str, name: str, saw: str, costs: str = "") -> L
     why = found.why.get(field, "")
     if not saw:
         return Line(name, why or "not probed yet", known=False)
-    return Line(name, f"{saw} ({why})" if why else saw, costs, field not in found.unanswered)
+    loses = next((said for lacks, said in LOSSES.get(name, ()) if lacks(found)), "")
+    return Line(name, f"{saw} ({why})" if why else saw, costs, loses, field not in found.unanswered)
 
 
 def _parts(found: Dialect, of: Estate) -> list[tuple[str, str, tuple[str, str] | tuple[str]]]:
@@ -179,6 +185,11 @@ def _parts(found: Dialect, of: Estate) -> list[tuple[str, str, tuple[str, str] |
     ]  # fmt: skip
 
 
+def _more(of: Estate, requests: int, instead: int, what: str) -> str:
+    """The cost of more requests; "" in an estate that needs no more: lists of one page are read whole in any case."""
+    return "" if of.workspaces and requests <= instead else f"{requests} {what} instead of {instead}"
+
+
 def _starts_with(found: Dialect) -> str:
     if found.starts_with is None:
         return ""
@@ -190,7 +201,7 @@ def _nodes(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
         batches = ceil(of.total / NODES_A_REQUEST)
         return (
             "attributes come one by one",
-            f"{batches + of.total} requests for all workspaces instead of {batches}",
+            _more(of, batches + of.total, batches, "requests for all workspaces"),
         )
     return (f"attributes come with rows of nodes, by `{found.nodes}`" if found.nodes else "",)
 
@@ -206,8 +217,8 @@ def list_requests(found: Dialect, of: Estate) -> int:
 
 def _sorted(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     if found.sorted is False:
-        requests = list_requests(found, of)
-        return "lists are not sorted", f"{requests} requests a run instead of {len(of.workspaces)}"
+        costs = _more(of, list_requests(found, of), len(of.workspaces), "requests a run")
+        return "lists are not sorted", costs
     return ("lists are sorted" if found.sorted else "",)
 
 
@@ -237,7 +248,7 @@ def _role_members(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
         each = sum(n * (1 + of.roles.get(name, 0)) for name, n in of.workspaces.items())
         return (
             "roles come without their members",
-            f"{each} requests for the roles of all workspaces instead of {of.total}",
+            _more(of, each, of.total, "requests for the roles of all workspaces"),
         )
     return ("roles come with their members" if found.role_members else "",)
 
@@ -291,6 +302,31 @@ def _bin(found: Dialect) -> tuple[str, str] | tuple[str]:
         else "refused: deletions are found by scans of all known items",
     )
 
+
+LOSSES: Mapping[str, Sequence[tuple[Callable[[Dialect], bool], str]]] = {
+    "ends of steps": [
+        (
+            lambda d: d.step_ends is StepEnds.UNKNOWN,
+            "when a step was completed is not known: Vigil takes the time of the run that saw it",
+        )
+    ],
+    "document types": [
+        (
+            lambda d: d.classifications is False,
+            "the types of documents are not known: rules that need them do not judge",
+        )
+    ],
+    "search": [
+        (
+            lambda d: d.search_known and d.search is None,
+            "new versions, and documents inside folders, are noticed later: when a scan of everything known comes to them",
+        )
+    ],
+    "recycle bin": [
+        (lambda d: d.bin == "", "a deletion is noticed later: when a scan of everything known comes to it")
+    ],
+}
+"""By the name of a line: with what the dialect lacks, what is then seen later or not at all."""
 
 _DATES: Mapping[DateFilter | None, str] = {
     DateFilter.PLAIN: "dates are compared, unquoted",

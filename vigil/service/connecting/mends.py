@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 from vigil.ecm.dialect import DateFilter, Dialect, NodesForm, RelatedForm, StepEnds
 
-NO_SETTING = (
-    "No setting is known to change this: it depends on the version. Nothing is lost; plan for the requests."
-)
+NO_SETTING = "No setting is known to change this: it depends on the version. Nothing is lost."
 
 
 @dataclass(frozen=True, slots=True)

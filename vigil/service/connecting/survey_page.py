@@ -149,13 +149,20 @@ def _lines(found: Survey) -> Sequence[dialects.Line]:
 def _understood(found: Survey) -> Iterator[Markdown]:
     yield from _heading("What this server understands")
     yield Markdown(
-        "Versions of Extended ECM differ. Vigil found out what this one understands, and what each lack costs."
+        "Versions of Extended ECM differ. Vigil found out what this one understands, and what each lack costs: requests, or what is "
+        "noticed later or not at all."
     )
     yield Markdown("")
     yield from _table(
         ("part", "found", "costs", "what mends it"),
-        ((line.name, line.saw, line.costs or "nothing", _mend(found, line)) for line in _lines(found)),
+        ((line.name, line.saw, _costs(line), _mend(found, line)) for line in _lines(found)),
     )
+
+
+def _costs(line: dialects.Line) -> str:
+    if not line.known:
+        return f"not known{f'; meanwhile {line.costs}' if line.costs else ''}"
+    return "; ".join(part for part in (line.costs, line.loses) if part) or "nothing"
 
 
 def _mend(found: Survey, line: dialects.Line) -> str:
