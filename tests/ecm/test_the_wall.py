@@ -5,11 +5,17 @@ Contract: docs/contracts/ecm.md#paging.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+import httpx
 import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
+from tests.ecm.doubles import ticketed
 from tests.ecm.lists import contract, ids
+from vigil.compliance.facts import WorkspaceType
 from vigil.ecm import Client
 from vigil.ecm.dialect import DateFilter, Dialect
 from vigil.ecm.errors import IncompleteList
@@ -91,3 +97,24 @@ async def test_an_unsorted_list_with_a_wall_gives_what_changed_as_well(server: S
         found = await ids(Listing(client).changed(await contract(client), since))
     assert set(range(1235, 1241)) <= set(found)
     assert client.dialect.sorted is False
+
+
+@pytest.mark.parametrize("written", [int, str])
+async def test_the_wall_is_seen_also_where_counts_are_texts(
+    double: Callable[..., Client], written: Callable[[int], object]
+) -> None:
+    """Pages of at most 10 rows, offered up to row 50 of 100; no start of a name finds more."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = dict(parse_qsl(request.url.query.decode()))
+        number, limit = int(asked["page"]), min(int(asked["limit"]), 10)
+        shown, total = (0, 0) if "where_name" in asked else (50, 100)
+        held = [{"id": n, "name": f"w{n}", "modify_date": "2026-03-01T00:00:00"} for n in range(1, shown + 1)]
+        rows = [{"data": {"properties": one}} for one in held[(number - 1) * limit : number * limit]]
+        actions = {"next": {"href": "x"}} if number * limit < shown else {}
+        paging = {"limit": written(limit), "page": written(number), "total_count": written(total)}
+        return httpx.Response(200, json={"results": rows, "paging": paging | {"actions": actions}})
+
+    async with double(ticketed(answer)) as client:
+        with pytest.raises(IncompleteList, match="50 of 100 workspaces could be listed"):
+            await ids(Listing(client).changed(WorkspaceType("T", (), (), id=1), None))

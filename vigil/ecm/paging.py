@@ -85,8 +85,12 @@ def _object(found: Json, key: str) -> Json:
 
 
 def _count(paging: Json, key: str) -> int | None:
-    found = paging.get(key)
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+    """A count, which may be given as text; None for what is none."""
+    try:
+        found = parse.integer(paging.get(key))
+    except (ValueError, OverflowError):
+        return None
+    return found if found is not None and found >= 0 else None
 
 
 async def read_page(
