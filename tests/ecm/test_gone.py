@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
+from tests.ecm.doubles import ticketed
 from vigil.compliance.facts import Group, User
 from vigil.ecm import Extractor, Gone, ListedWorkspace, Needs, Stamp
 from vigil.ecm.client import Client
+from vigil.ecm.dialect import NodesForm
 from vigil.ecm.presence import MEMBER, NODE, WORKFLOW, gone, own_calls
 
 NOBODY = 424242
@@ -90,6 +94,44 @@ async def test_nodes_are_not_gone_while_those_that_are_there_are_refused_as_well
         seen = await Extractor(client).verify({1004: Stamp(None, 0), 1005: Stamp(None, 0)})
     assert (batch.gone, seen.gone) == ((), ())
     assert [gap.workspaces for gap in batch.gaps] == [(1005,)]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "lost"),
+    [
+        (400, "Could not get a node for 2", True),
+        (404, "Could not get a node for 2", True),
+        (
+            400,
+            "Sorry, the item you requested could not be accessed. Either it does not exist or you do not have permission.",
+            True,
+        ),
+        (400, "Insufficient permissions to perform that action", True),
+        (400, "Could not get a node for 25", False),
+        (400, "One or more parameters are invalid", False),
+        (400, "Argument 'fields' is not supported for this item", False),
+        (400, "The item is being migrated, retry later", False),
+        (400, "Bad Request", False),
+        (404, "Not Found", False),
+    ],
+)
+async def test_a_node_is_gone_only_in_extended_ecms_own_words(
+    double: Callable[..., Client], status: int, said: str, lost: bool
+) -> None:
+    there = {"data": {"properties": {"id": 1}}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/nodes/list"):
+            asked = dict(parse_qsl(request.content.decode()))
+            return httpx.Response(200, json={"results": [there] if asked["ids"] == "1" else []})
+        if request.url.path.endswith("/nodes/1"):
+            return httpx.Response(200, json={"results": there})
+        return httpx.Response(status, json={"error": said})
+
+    async with double(ticketed(answer)) as client:
+        client.learn(nodes=NodesForm.FORM, why="a test")
+        found, gaps = await gone(client, [2], there=[1])
+    assert (found == {2}, [gap.workspaces for gap in gaps]) == (lost, [] if lost else [(2,)])
 
 
 async def test_where_no_other_node_is_known_the_list_of_workspaces_names_some(server: Server) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.ecm.conftest import Server
 from tests.ecm.doubles import Answer
 from vigil.ecm import Client, ClientCredentials, Refused, Settings
+from vigil.ecm.errors import CallRefused
 from vigil.ecm.paging import walk
 from vigil.ecm.parse import node_id
 
@@ -27,6 +28,7 @@ async def test_many_calls_that_find_their_ticket_dead_cause_one_login(server: Se
         answers = await asyncio.gather(*(client.get(f"/v2/nodes/{number}") for number in range(1001, 1061)))
     assert len(answers) == 60
     assert server.asked("POST /v1/auth") == 1
+    assert server.asked("GET /v1/auth") == 1, "one call finds out for all that the ticket is dead"
 
 
 async def test_tickets_that_die_again_and_again_never_fail_a_call(server: Server) -> None:
@@ -186,3 +188,90 @@ async def test_otds_s_token_is_changed_for_a_ticket_that_comes_in_a_header(
         await client.get("/v2/nodes/1")
     assert [request.url.path for request in nodes.asked[:2]] == ["/otdsws/oauth2/token", "/cs/cs/api/v1/auth"]
     assert nodes.asked[1].headers["authorization"] == "Bearer a"
+
+
+class Refusing:
+    """A server that refuses the calls of `path`, while the tickets of its logins work for all others, or for none."""
+
+    def __init__(self, path: str, refusal: httpx.Response, *, dead: bool = False) -> None:
+        self.path, self.refusal, self.dead = path, refusal, dead
+        self.asked: list[str] = []
+        self.logins = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and request.url.path.endswith("/v1/auth"):
+            self.logins += 1
+            return httpx.Response(200, json={"ticket": f"ticket-{self.logins}"})
+        self.asked.append(request.url.path.partition("/api")[2])
+        if self.dead or self.path in request.url.path:
+            return httpx.Response(self.refusal.status_code, content=self.refusal.content)
+        return httpx.Response(200, json={"results": {}})
+
+
+REFUSALS = (
+    httpx.Response(401, json={"error": "Authentication Required"}),
+    httpx.Response(403, text="<html><title>Forbidden</title></html>"),
+)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_a_call_that_is_refused_alone_costs_no_login_and_no_other_call(
+    double: Callable[..., Client], refusal: httpx.Response
+) -> None:
+    server = Refusing("/audit", refusal)
+    async with double(server, concurrency=4) as client:
+        calls = [f"/v2/nodes/{n}{part}" for n in range(30) for part in ("", "/audit")]
+        results = await asyncio.gather(*(client.get(path) for path in calls), return_exceptions=True)
+    refused = [one for one in results if isinstance(one, BaseException)]
+    assert [type(one) for one in refused] == [CallRefused] * 30
+    assert {one["results"] == {} for one in results if isinstance(one, dict)} == {True}
+    assert server.logins == 1
+    assert server.asked.count("/v1/auth") <= 30
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_a_first_call_that_is_refused_alone_does_not_end_the_run(
+    double: Callable[[Answer], Client], refusal: httpx.Response
+) -> None:
+    server = Refusing("/v2/search", refusal)
+    async with double(server) as client:
+        with pytest.raises(CallRefused, match="/v2/search"):
+            await client.post("/v2/search", {"where": "OTSubType: 144"})
+        assert await client.get("/v2/nodes/1")
+    assert server.logins == 1
+
+
+async def test_tickets_that_no_call_takes_end_the_run_with_few_logins(double: Callable[..., Client]) -> None:
+    server = Refusing("", REFUSALS[0], dead=True)
+    async with double(server, concurrency=8) as client:
+        calls = (client.get(f"/v2/nodes/{n}") for n in range(60))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(one) for one in results} == {Refused}
+        asked = len(server.asked)
+        with pytest.raises(Refused):
+            await client.get("/v2/nodes/1")
+    assert len(server.asked) == asked, "nothing is asked any more"
+    assert server.logins <= 3
+
+
+async def test_a_proxy_that_forbids_every_call_ends_the_run(double: Callable[[Answer], Client]) -> None:
+    server = Refusing("", REFUSALS[1], dead=True)
+    async with double(server) as client:
+        with pytest.raises(Refused, match="Forbidden"):
+            await client.get("/v2/nodes/1")
+    assert server.logins == 1
+
+
+async def test_a_ping_shows_nothing_about_a_ticket(double: Callable[[Answer], Client]) -> None:
+    """A server without `GET /v1/auth` that refuses everything but the ping: no call has shown that the login works."""
+    refusing = Refusing("/v2/", REFUSALS[0])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET" and request.url.path.endswith("/v1/auth"):
+            return httpx.Response(400, json={"error": "The REST API URL could not be found"})
+        return refusing(request)
+
+    async with double(answer) as client:
+        await client.get("/v1/ping")
+        with pytest.raises(Refused):
+            await client.get("/v2/nodes/1")

@@ -5,15 +5,23 @@ Contract: docs/contracts/ecm.md#paging.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+import httpx
 import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
+from tests.ecm.doubles import Answer, ticketed
 from tests.ecm.lists import contract, ids
+from vigil.compliance.facts import WorkspaceType
 from vigil.ecm import Client
 from vigil.ecm.dialect import DateFilter, Dialect
 from vigil.ecm.errors import IncompleteList
 from vigil.ecm.listing import Listing
+from vigil.ecm.paging import Key, read_all
+from vigil.ecm.parse import node_id
 
 LIST = "GET /v2/businessworkspaces"
 
@@ -91,3 +99,83 @@ async def test_an_unsorted_list_with_a_wall_gives_what_changed_as_well(server: S
         found = await ids(Listing(client).changed(await contract(client), since))
     assert set(range(1235, 1241)) <= set(found)
     assert client.dialect.sorted is False
+
+
+@pytest.mark.parametrize("written", [int, str])
+async def test_the_wall_is_seen_also_where_counts_are_texts(
+    double: Callable[..., Client], written: Callable[[int], object]
+) -> None:
+    """Pages of at most 10 rows, offered up to row 50 of 100; no start of a name finds more."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = dict(parse_qsl(request.url.query.decode()))
+        number, limit = int(asked["page"]), min(int(asked["limit"]), 10)
+        shown, total = (0, 0) if "where_name" in asked else (50, 100)
+        held = [{"id": n, "name": f"w{n}", "modify_date": "2026-03-01T00:00:00"} for n in range(1, shown + 1)]
+        rows = [{"data": {"properties": one}} for one in held[(number - 1) * limit : number * limit]]
+        actions = {"next": {"href": "x"}} if number * limit < shown else {}
+        paging = {"limit": written(limit), "page": written(number), "total_count": written(total)}
+        return httpx.Response(200, json={"results": rows, "paging": paging | {"actions": actions}})
+
+    async with double(ticketed(answer)) as client:
+        with pytest.raises(IncompleteList, match="50 of 100 workspaces could be listed"):
+            await ids(Listing(client).changed(WorkspaceType("T", (), (), id=1), None))
+
+
+def without_limit(total: int, given: int, *, past: str = "repeats", offers: bool = False) -> Answer:
+    """A list of `total` rows in pages of 10, whose size it does not tell: `given` rows, and then the last page again, or none."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number = int(dict(parse_qsl(request.url.query.decode()))["page"])
+        shown = min(number, max(1, -(-given // 10))) if past == "repeats" else number
+        rows = [
+            {"data": {"properties": {"id": n}}} for n in range(shown * 10 - 9, min(shown * 10, given) + 1)
+        ]
+        actions = {"actions": {"next": {"href": "x"}} if number * 10 < given else {}} if offers else {}
+        paging = {"page": number, "total_count": total, **actions}
+        return httpx.Response(200, json={"results": rows, "paging": paging})
+
+    return answer
+
+
+@pytest.mark.parametrize("key", [node_id, None])
+@pytest.mark.parametrize("offers", [True, False])
+@pytest.mark.parametrize(("rows", "requests"), [(10, 1), (24, 3), (30, 3), (7, 1), (0, 1)])
+async def test_a_list_that_does_not_tell_its_limit_is_read_to_its_count(
+    double: Callable[..., Client], key: Key | None, offers: bool, rows: int, requests: int
+) -> None:
+    async with double(ticketed(without_limit(rows, rows, offers=offers))) as client:
+        found, _ = await read_all(client, "/list", {}, key=key, limit=100)
+    assert [node_id(row) for row in found] == list(range(1, rows + 1))
+    assert client.requests == requests + 1, "and the login"
+
+
+@pytest.mark.parametrize("key", [node_id, None])
+@pytest.mark.parametrize("past", ["repeats", "empty"])
+@pytest.mark.parametrize("offers", [True, False])
+@pytest.mark.parametrize("given", [10, 30])
+async def test_equally_short_pages_that_lack_rows_are_not_a_whole_list(
+    double: Callable[..., Client], key: Key | None, past: str, offers: bool, given: int
+) -> None:
+    async with double(ticketed(without_limit(40, given, past=past, offers=offers))) as client:
+        with pytest.raises(IncompleteList, match="of 40"):
+            await read_all(client, "/list", {}, key=key, limit=100)
+    assert client.requests <= 6
+
+
+async def test_a_list_that_shrinks_and_does_not_tell_its_limit_is_not_whole(
+    double: Callable[..., Client],
+) -> None:
+    """After two pages of 10 the first 25 of 60 rows leave: the next rows slide onto pages that were read."""
+    asked: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number = int(dict(parse_qsl(request.url.query.decode()))["page"])
+        asked.append(number)
+        ids = range(1 if len(asked) <= 2 else 26, 61)
+        rows = [{"data": {"properties": {"id": n}}} for n in ids[(number - 1) * 10 : number * 10]]
+        return httpx.Response(200, json={"results": rows, "paging": {"total_count": len(ids)}})
+
+    async with double(ticketed(answer)) as client:
+        with pytest.raises(IncompleteList, match="25 rows shorter"):
+            await read_all(client, "/list", {}, key=node_id, limit=100)

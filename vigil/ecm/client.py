@@ -24,7 +24,7 @@ from vigil.ecm.answers import Json
 from vigil.ecm.clocks import Skew, joined, measured
 from vigil.ecm.connections import ConnectionPool
 from vigil.ecm.dialect import Dialect, NodesForm
-from vigil.ecm.errors import Malformed, NotReadable, Refused, Unavailable
+from vigil.ecm.errors import CallRefused, EcmError, Malformed, NotReadable, Refused, Unavailable
 from vigil.ecm.limits import CircuitBreaker, RateLimiter
 from vigil.ecm.retry import Policy, Retryable, retry
 from vigil.ecm.settings import Settings
@@ -38,6 +38,12 @@ _MOST_TICKETS = 3
 """The number of tickets with which one call is tried: a ticket from another call's login may have expired again before this call
 uses it.
 """
+
+_PING = "/v1/ping"
+"""Answered without a ticket: it shows nothing about one."""
+
+_CONTROL = "/v1/auth"
+"""Answered for every user whose ticket works, and for no other: it tells a dead ticket from a call that is refused alone."""
 
 Params = Mapping[str, str | int | Sequence[str]]
 Form = Mapping[str, str | Sequence[str]]
@@ -73,6 +79,8 @@ class _Response:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+
+_ALONE = "refused with 401, and the same ticket works for another call"
 
 _counting: ContextVar[tuple[Counts, ...]] = ContextVar("vigil_ecm_counting", default=())
 
@@ -180,22 +188,67 @@ class Client:
 
     async def _call(self, method: str, path: str, url: str, form: Form | None) -> Json:
         async def once(deadline: float) -> Json:
-            ask = _Ask(method, path, url, form, deadline)
-            ticket = await self._tickets.current()
-            for left in reversed(range(_MOST_TICKETS)):
-                # Behind a load balancer another node may not know a fresh ticket yet: it is tried once more.
-                for _ in range(1 if self._tickets.is_proven(ticket) else 2):
-                    answer = await self._send(ask, ticket)
-                    if answer is not None:
-                        return answer[0]
-                if left:
-                    ticket = await self._tickets.renew(ticket)
-            raise Refused(path, "the ticket was refused, and those of new logins as well", 401)
+            return await self._answered(_Ask(method, path, url, form, deadline))
 
         # A slot is also held during the wait for a retry: a failing server gets fewer calls, not
         # more.
         async with self._slots:
             return await retry(once, self._policy, self._retried)
+
+    async def _answered(self, ask: _Ask) -> Json:
+        """The answer to one call, with as many tickets as it needs. Raises CallRefused if only this call is refused."""
+        ticket = await self._tickets.current()
+        for left in reversed(range(_MOST_TICKETS)):
+            # Behind a load balancer another node may not know a fresh ticket yet: it is tried once more.
+            for _ in range(1 if self._tickets.is_proven(ticket) else 2):
+                answer = await self._with_ticket(ask, ticket)
+                if answer is not None:
+                    return answer
+            if not left:
+                ticket = await self._tickets.current()  # it may have been rotated meanwhile
+            works = await self._works(ticket, ask.deadline)
+            if works:
+                # Once more, because it may have been another node that refused.
+                answer = await self._with_ticket(ask, ticket)
+                if answer is not None:
+                    return answer
+                raise CallRefused(ask.path, _ALONE, 401)
+            if left:
+                ticket = await self._tickets.renew(ticket)
+        if works is None and self._tickets.is_proven(ticket):
+            raise CallRefused(ask.path, _ALONE, 401)
+        said = "the ticket was refused, and those of new logins as well"
+        raise self._tickets.give_up(Refused(ask.path, said, 401))
+
+    async def _with_ticket(self, ask: _Ask, ticket: Ticket) -> Json | None:
+        """The answer to one HTTP request, None for 401. Raises CallRefused for a 403 that concerns this call alone."""
+        try:
+            answer = await self._send(ask, ticket)
+        except Refused as refused:
+            ticket = await self._tickets.current()
+            works = await self._works(ticket, ask.deadline)
+            if works or (works is None and self._tickets.is_proven(ticket)):
+                raise CallRefused(refused.path, refused.message, refused.status) from refused
+            raise
+        return answer[0] if answer is not None else None
+
+    async def _works(self, ticket: Ticket, deadline: float) -> bool | None:
+        """Whether a call that every user may make is answered with a ticket; None if that cannot be told. Raises Retryable."""
+
+        async def accepts(ticket: Ticket) -> bool | None:
+            ask = _Ask("GET", _CONTROL, f"{self.settings.api}{_CONTROL}", None, deadline)
+            try:
+                return await self._send(ask, ticket) is not None
+            except Refused:
+                return False
+            except EcmError:
+                return None
+            except Retryable as again:
+                if isinstance(again.error, Unavailable):
+                    raise
+                return None
+
+        return await self._tickets.works(ticket, monotonic(), accepts)
 
     async def _login(
         self, url: str, form: Mapping[str, str], headers: Mapping[str, str]
@@ -230,7 +283,7 @@ class Client:
                 if refused.status == 401:  # in the body of a 200
                     return None
                 raise
-            if ticket:
+            if ticket and ask.path != _PING:
                 self._tickets.prove(ticket)
             return answer, response.headers
 

@@ -2,11 +2,12 @@
 
 VigilError
 └── EcmError
-    ├── Refused           the server refuses this user: wrong login, expired and not renewable, 403. It ends the run
+    ├── Refused           the server refuses this user: a wrong login, or a ticket that no call takes. It ends the run
     └── CallFailed        one call failed: a gap, and the other calls continue
         ├── Unavailable   no usable response in time: lost connections, 502-504, "please try again", an open circuit breaker
         │   └── NotAsked  the call was not made, because the server had not answered for too long
         ├── NotReadable   this item does not exist, or not for this user (ECM answers 400, 404 or 500 in its own words)
+        │   └── CallRefused  this call is refused (401, 403) although the ticket works for others. It says nothing about an item
         └── Malformed     a response that violates the contract: HTML with 200, broken JSON
             └── IncompleteList  a list ended before its own count
                 └── ListWall    the server offers no further page, though its count says that there are more
@@ -66,6 +67,12 @@ class NotReadable(CallFailed):
     """The item does not exist or must not be read. A retry does not help."""
 
     brief = "Extended ECM does not let something be read"
+
+
+class CallRefused(NotReadable):
+    """This one call is refused, with 401 or without words of ECM's own, and the same ticket works for another call."""
+
+    brief = "Extended ECM refuses a call"
 
 
 class Malformed(CallFailed):

@@ -14,7 +14,7 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import MOST_IDS, Client
 from vigil.ecm.dialect import NodesForm
-from vigil.ecm.errors import CallFailed, EcmError, IncompleteList, Malformed, NotReadable
+from vigil.ecm.errors import CallFailed, CallRefused, EcmError, IncompleteList, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap
 from vigil.ecm.paging import read_page, walk
@@ -61,10 +61,10 @@ async def _finding_form(
         for form in forms:
             try:
                 answered[form] = found, gaps = _rows_of(await client.nodes(ids, fields, form), ids)
-            except (Malformed, NotReadable):
-                continue  # this form, or one of the ids, is refused: the batch is halved below
             except CallFailed as error:
-                return {}, [gap_of(error, *ids)]
+                if isinstance(error, CallRefused) or not isinstance(error, Malformed | NotReadable):
+                    return {}, [gap_of(error, *ids)]
+                continue  # this form, or one of the ids, is refused: the batch is halved below
             if not _asks_categories(fields):
                 client.assumed_nodes = form if form is NodesForm.NONE else None
                 return found, gaps
@@ -131,7 +131,7 @@ class _Halving:
             return found, gaps
         except (Malformed, NotReadable) as error:
             self.refusals.append(error)
-            if len(ids) == 1 or self.calls >= MOST_HALVES:
+            if isinstance(error, CallRefused) or len(ids) == 1 or self.calls >= MOST_HALVES:
                 return {}, [gap_of(error, *ids)]
         except CallFailed as error:
             # A node that breaks the call inside Content Server gives an error page with 500. A server that is down gives no status, or

@@ -11,6 +11,7 @@ The server's behaviour, and the consequences:
 - `range_min` and `range_max` are not positions: they are ignored.
 - A list ends where no `next` is offered and its rows, or its pages by the echoed limit, agree with its count. Where `next` is missing
   before that, the list has reached the server's wall.
+- A server that does not echo its `limit` may have reduced it: only the rows that were read show whether they agree with the count.
 - A server that ignores `page` repeats the same rows: a page that brings nothing new before the end makes the list incomplete.
 """
 
@@ -33,6 +34,7 @@ _MOST_RESTARTS = 20
 class Page:
     """One page. `limit` is the value that the server used, `total` and `more` its information about the whole list.
 
+    `echoed`: whether the server told its `limit`; without it `limit` is the value that was asked for, and pages cannot be counted.
     `links`: whether this list says where its next page is, so that its silence means that there is none.
     """
 
@@ -44,11 +46,16 @@ class Page:
     path: str
     answer: Json
     links: bool = False
+    echoed: bool = True
 
     @property
     def reaches_end(self) -> bool:
         """Whether this is the last page by the server's own count."""
-        return self.total is not None and self.number * self.limit >= self.total
+        return self.echoed and self.total is not None and self.number * self.limit >= self.total
+
+    def agrees(self, rows: int) -> bool:
+        """Whether so many rows are all that the list has by the server's own count."""
+        return self.total is not None and rows >= self.total
 
     @property
     def is_owed(self) -> bool:
@@ -76,6 +83,7 @@ def page_of(answer: Json, number: int, limit: int, path: str, rows: Sequence[Jso
         path=path,
         answer=answer,
         links=more or isinstance(paging.get("actions"), dict),
+        echoed=bool(taken),
     )
 
 
@@ -85,8 +93,12 @@ def _object(found: Json, key: str) -> Json:
 
 
 def _count(paging: Json, key: str) -> int | None:
-    found = paging.get(key)
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+    """A count, which may be given as text; None for what is none."""
+    try:
+        found = parse.integer(paging.get(key))
+    except (ValueError, OverflowError):
+        return None
+    return found if found is not None and found >= 0 else None
 
 
 async def read_page(
@@ -152,8 +164,9 @@ async def walk(
             yield replace(page, rows=new)
         if _ends(page, new, len(seen), start, links):
             return
-        # Rows without a key are news, too, and so many rows may have come in front that a whole page moved down.
-        news = bool(new) or len(keyed) < len(page.rows) or _grew(before, page)
+        # Rows without a key are news, too, and so many rows may have come in front that a whole page moved down. Where pages cannot
+        # be counted only new rows show that the list goes on.
+        news = bool(new) or (page.echoed and (len(keyed) < len(page.rows) or _grew(before, page)))
         _go_on(page, news, links, len(seen))
         before = page
         number += 1
@@ -166,8 +179,9 @@ def _go_on(page: Page, news: bool, links: bool, seen: int) -> None:
     said = f"{seen} rows were read of {page.total}"
     if links and not page.more:
         raise ListWall(page.path, f"{said}: after page {page.number} no further page is offered")
-    if page.rows and not news:
-        raise IncompleteList(page.path, f"{said}: page {page.number} repeats rows that came before")
+    if not news:
+        what = "repeats rows that came before" if page.rows else "came without a row"
+        raise IncompleteList(page.path, f"{said}: page {page.number} {what}")
 
 
 def _keyed(page: Page, key: Key, odd: list[Json] | None) -> list[tuple[Hashable, Json]]:
@@ -185,10 +199,17 @@ def _keyed(page: Page, key: Key, odd: list[Json] | None) -> list[tuple[Hashable,
 
 
 def _lost(before: Page | None, page: Page) -> int:
-    """By how many rows the list shrank between two pages: as many may have been skipped."""
+    """By how many rows the list shrank between two pages: as many may have been skipped.
+
+    Raises IncompleteList where the size of its pages is not known: nobody can say where those rows are now.
+    """
     if before is None or before.total is None or page.total is None:
         return 0
-    return max(0, before.total - page.total)
+    lost = max(0, before.total - page.total)
+    if lost and not page.echoed:
+        said = f"at page {page.number} it is {lost} rows shorter than before, and the size of its pages is not told"
+        raise IncompleteList(page.path, said)
+    return lost
 
 
 def _grew(before: Page | None, page: Page) -> bool:
@@ -196,6 +217,9 @@ def _grew(before: Page | None, page: Page) -> bool:
 
 
 def _ends(page: Page, new: Sequence[Json], seen: int, start: int, links: bool) -> bool:
+    complete = page.agrees(seen + (start - 1) * page.limit)
+    if page.total is not None and not page.echoed:
+        return complete and not (page.more and new)
     if not page.rows:
         return True
     if page.total is None and links and not page.more:
@@ -205,7 +229,6 @@ def _ends(page: Page, new: Sequence[Json], seen: int, start: int, links: bool) -
     if page.more or not page.reaches_end:
         return False
     # The count says the end. A full page whose rows do not add up to the count gets one look further.
-    complete = page.total is not None and seen + (start - 1) * page.limit >= page.total
     return complete or len(page.rows) < page.limit
 
 
@@ -243,13 +266,21 @@ async def _read_unnamed(
         while True:
             links = links or page.links
             found.extend(page.rows)
-            if not page.rows or (page.reaches_end and not page.more):
+            if _ends_unnamed(page, len(found)):
                 return found, first.answer
-            _go_on(page, True, links, len(found))
+            _go_on(page, page.echoed or bool(page.rows), links, len(found))
             following = await read_page(client, path, params, page.number + 1, page.limit, rows)
-            if following.rows == page.rows and (following.total is None or page.reaches_end):
-                return found, first.answer
+            if following.rows == page.rows:
+                if following.total is None or page.reaches_end or following.agrees(len(found)):
+                    return found, first.answer
+                _go_on(following, following.echoed, links, len(found))
             if following.total != first.total:
                 break  # the list moved: rows may be there twice, or be lost
             page = following
     raise IncompleteList(path, f"the list changed its length during each of {_MOST_RESTARTS} readings")
+
+
+def _ends_unnamed(page: Page, seen: int) -> bool:
+    if page.total is not None and not page.echoed:
+        return page.agrees(seen) and not page.more
+    return not page.rows or (page.reaches_end and not page.more)

@@ -11,7 +11,7 @@ from vigil.compliance.facts import Group, User
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
-from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotReadable
+from vigil.ecm.errors import CallFailed, CallRefused, EcmError, Malformed, NotReadable
 from vigil.ecm.paging import read_all, read_page
 from vigil.ecm.parse import GROUP, USER, Member
 from vigil.ecm.presence import MEMBER, own_calls
@@ -234,7 +234,7 @@ class MemberDirectory:
         try:
             groups, _ = await read_all(self._client, path, {"where_type": GROUP}, key=_member_key, limit=PAGE)
         except NotReadable as error:
-            if self._client.dialect.nested_groups is False:
+            if self._client.dialect.nested_groups is False or isinstance(error, CallRefused):
                 raise
             # A version that refuses the filter has nothing to filter out.
             self._client.learn(nested_groups=True, why=f"{path} takes no where_type: {error.message}")

@@ -62,7 +62,15 @@ class ItemKind:
         return error.status in self.statuses and bool(re.search(pattern, error.message, re.IGNORECASE))
 
 
-NODE = ItemKind("node", "/v2/nodes/{id}", (400, 404), "", True, {"fields": "properties{id}"})
+NODE = ItemKind(
+    "node",
+    "/v2/nodes/{id}",
+    (400, 404),
+    # The vendor's words for a node's own call, and for items of any kind: other words refuse the call, and not the node.
+    r"could not get a node for {id}\b|could not be accessed|does not exist|not have permission|insufficient (permission|privilege)",
+    True,
+    {"fields": "properties{id}"},
+)
 MEMBER = ItemKind("member", "/v2/members/{id}", (500,), r"could not get a member for {id}\b", False)
 WORKFLOW = ItemKind(
     "workflow", "/v2/workflows/status/processes/{id}", (400,), "could not access task status", True

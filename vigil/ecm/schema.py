@@ -15,7 +15,7 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
-from vigil.ecm.errors import CallFailed, EcmError, NotReadable
+from vigil.ecm.errors import CallFailed, CallRefused, EcmError, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap
 
@@ -167,11 +167,11 @@ class _Model:
 
 
 async def _or_none(asked: Awaitable[T | None], failed: list[EcmError]) -> T | None:
-    """The result; None if it is refused or fails, which is recorded in `failed`. Raises Refused."""
+    """The result; None if the node is not readable, or if the call fails, which is recorded in `failed`. Raises Refused."""
     try:
         return await asked
-    except NotReadable:
-        return None
     except CallFailed as error:
+        if isinstance(error, NotReadable) and not isinstance(error, CallRefused):
+            return None
         failed.append(error)
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 
 from vigil.ecm.answers import Json
 from vigil.ecm.errors import Malformed, Refused
@@ -45,6 +46,12 @@ class Tickets:
         self._current: Ticket | None = None
         self._refused: Refused | None = None
         self._proven = 0  # the last login whose ticket was accepted by a call
+        self._trying = asyncio.Lock()
+        self._dead = ""  # the last ticket that was found to be refused for every call
+        self._alive = (
+            "",
+            0.0,
+        )  # the last that was found to work, and since when that was tried, by `time.monotonic`
         self.logins = 0
 
     async def current(self) -> Ticket:
@@ -68,7 +75,35 @@ class Tickets:
                     raise
                 self.logins += 1
                 self._current = Ticket(value, self.logins)
+                self._dead = ""
             return self._current
+
+    async def works(
+        self, ticket: Ticket, since: float, accepts: Callable[[Ticket], Awaitable[bool | None]]
+    ) -> bool | None:
+        """Whether the server still takes a ticket with which a call was refused; None if that cannot be told.
+
+        `since` is when the call was refused, by `time.monotonic`. Of many callers one asks by `accepts`, the others use its result.
+        """
+        async with self._trying:
+            if self._current is None or self._current.value != ticket.value or self._dead == ticket.value:
+                return False
+            value, began = self._alive
+            if value == ticket.value and began >= since:
+                return True
+            began = monotonic()
+            found = await accepts(ticket)
+            if found:
+                self._alive = (ticket.value, began)
+            elif found is False:
+                self._dead = ticket.value
+            return found
+
+    def give_up(self, refused: Refused) -> Refused:
+        """Note that the tickets of new logins are refused as well: no further call logs in."""
+        self._refused = self._refused or refused
+        self._current = None
+        return self._refused
 
     def is_proven(self, ticket: Ticket) -> bool:
         """Whether a call with a ticket of this login was answered."""
