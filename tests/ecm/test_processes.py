@@ -345,6 +345,45 @@ async def test_the_newest_end_counts_where_a_step_was_completed_twice() -> None:
     assert found.unknown == {"completed_by", "disposition"}
 
 
+async def test_ends_and_dispositions_are_those_of_the_steps_own_subprocess() -> None:
+    def told(sub: int, done: str) -> Json:
+        row = work(1, done)
+        row["WORK"] |= {"SubWorkTask_WorkID": 5, "SubWorkTask_SubWorkID": sub}
+        return row
+
+    def activity(label: str) -> Json:
+        row = {"action": "disposition", "date": "2026-03-01T11:00:02", "user_id": 7}
+        return {"results": {"data": [row | {"action_properties": {"label": label}}]}}
+
+    info = [told(5, "2026-03-01T11:00:00"), told(8, "2026-03-01T11:00:01")]
+    client = CannedClient(
+        {
+            PROCESS: process([step(), step(subprocess_id=8)]),
+            INFO: {"results": {"stepList": info}},
+            ACTIVITIES: activity("Approve"),
+            r"GET /v2/processes/5/subprocesses/8/activities": activity("Reject"),
+            r"GET /v2/members/7": MEMBER,
+        }
+    )
+    found, _ = await steps_of(client)
+    assert [(one.subprocess, one.completed_at, one.disposition) for one in found] == [
+        (None, datetime(2026, 3, 1, 11, tzinfo=UTC), "Approve"),
+        (8, datetime(2026, 3, 1, 11, 0, 1, tzinfo=UTC), "Reject"),
+    ]
+
+
+async def test_an_end_that_names_no_subprocess_is_not_given_to_either_of_two() -> None:
+    info = {"results": {"stepList": [work(1, "2026-03-01T11:00:00"), work(2, "2026-03-01T12:00:00")]}}
+    steps = [step(), step(subprocess_id=8), step(2, subprocess_id=8)]
+    client = CannedClient({PROCESS: process(steps), INFO: info, r"GET /v2/members/7": MEMBER})
+    found, _ = await steps_of(client, dispositions=False)
+    assert [(one.step, one.completed_at) for one in found] == [
+        (1, None),
+        (1, None),
+        (2, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+    ]
+
+
 # -- people
 
 

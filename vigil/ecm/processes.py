@@ -43,8 +43,8 @@ class _Read:
     """
 
     results: Json
-    ends: Mapping[int, steps.End] = field(default_factory=dict)
-    activities: list[steps.Activity] | None = None
+    ends: steps.Ends = field(default_factory=dict)
+    activities: dict[int | None, list[steps.Activity]] = field(default_factory=dict)
     failed: Gap | None = None
     owed: bool = False
 
@@ -195,8 +195,8 @@ class ProcessReader:
             await self._ends(read, work)
         elif done and not bare and self._client.dialect.step_ends is not StepEnds.OWN:
             self._client.learn(step_ends=StepEnds.OWN, why="completed steps tell their own end")
-        if self._dispositions and (subs := steps.lack_disposition(done, read.ends)):
-            await self._activities(read, number, {sub or number for sub in subs})
+        if self._dispositions and (subs := steps.lack_disposition(done, (number, work), read.ends)):
+            await self._activities(read, number, subs)
         return read
 
     async def _ends(self, read: _Read, work: int) -> None:
@@ -207,7 +207,7 @@ class ProcessReader:
         try:
             answer = await self._client.get(INFO, {"workid": work})
             with parse.shaped(INFO):
-                read.ends = steps.ends_of_info(answer, self._zone)
+                read.ends = steps.certain(steps.ends_of_info(answer, self._zone), read.results, INFO)
         except NotReadable as error:
             if parse.is_no_route(error):
                 self._client.learn(step_ends=StepEnds.UNKNOWN, why=f"{INFO}: {error.message}")
@@ -218,15 +218,15 @@ class ProcessReader:
         if read.ends and self._client.dialect.step_ends is not StepEnds.INFO:
             self._client.learn(step_ends=StepEnds.INFO, why=f"{INFO} tells when steps were completed")
 
-    async def _activities(self, read: _Read, number: int, subs: Collection[int]) -> None:
+    async def _activities(self, read: _Read, number: int, subs: Mapping[int | None, int]) -> None:
         """The activities of some subprocesses, for the dispositions of completed steps that do not tell their own."""
-        found: list[steps.Activity] = []
-        for sub in sorted(subs):
-            path = f"/v2/processes/{number}/subprocesses/{sub}/activities"
+        found: dict[int | None, list[steps.Activity]] = {}
+        for sub, written in sorted(subs.items(), key=lambda one: one[1]):
+            path = f"/v2/processes/{number}/subprocesses/{written or number}/activities"
             try:
                 answer = await self._client.get(path, {"limit": PAGE})
                 with parse.shaped(path):
-                    found += steps.activities(answer, self._zone)
+                    found[sub] = steps.activities(answer, self._zone)
             except NotReadable as error:
                 if not (read.owed or parse.is_no_route(error)):
                     read.failed = gap_of(error)

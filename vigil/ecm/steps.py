@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from hashlib import blake2b
 from typing import Any
@@ -124,13 +125,38 @@ def is_bare(row: Json) -> bool:
     return not row.get("task_completed_date")
 
 
-def lack_disposition(rows: Sequence[Json], ends: Mapping[int, End]) -> set[int | None]:
-    """The subprocesses (None where not told) of completed steps whose end is known, and whose disposition is not."""
+def subprocess_of(row: Json, process: Collection[int]) -> int | None:
+    """The subprocess of a step's row; None in the process itself, whose ids are `process` and the row's own."""
+    number = parse.integer(row.get("subprocess_id"))
+    return None if not number or number in (*process, parse.integer(row.get("process_id"))) else number
+
+
+def end_of(row: Json, process: Collection[int], ends: Ends) -> End | None:
+    """The end of a completed step that does not tell it itself."""
+    task = parse.integer(row.get("task_id")) or 0
+    inside = subprocess_of(row, process)
+    own = (MAIN, *process) if inside is None else (inside,)
+    return next((ends[place, task] for place in (*own, None) if (place, task) in ends), None)
+
+
+def lack_disposition(rows: Sequence[Json], process: Collection[int], ends: Ends) -> dict[int | None, int]:
+    """The subprocesses (None: the process itself) of completed steps whose end is known, and whose disposition is not; with the id
+    that the row gives, 0 if none.
+    """
     return {
-        parse.integer(row.get("subprocess_id"))
+        subprocess_of(row, process): parse.integer(row.get("subprocess_id")) or 0
         for row in rows
-        if "task_disposition" not in row and (not is_bare(row) or parse.integer(row.get("task_id")) in ends)
+        if "task_disposition" not in row and (not is_bare(row) or end_of(row, process, ends))
     }
+
+
+def certain(ends: Ends, results: Json, path: str) -> Ends:
+    """The ends without those of an untold subprocess whose number several steps of the process have: nobody knows whose they are."""
+    parts = ("completed", "current", "stopped")
+    count = Counter(
+        parse.integer(row.get("task_id")) for part in parts for row in rows_of(results, part, path)
+    )
+    return {key: end for key, end in ends.items() if key[0] is not None or count[key[1]] < 2}
 
 
 def users(results: Json, path: str) -> set[int]:
@@ -155,12 +181,19 @@ class End:
     performer: int | None
 
 
-def ends_of_info(answer: Json, zone: tzinfo) -> dict[int, End]:
-    """The newest end of each step in `GET /v2/workflows/status/info`, by its task id. Steps without one are left out.
+MAIN = 0
+"""In place of a subprocess: the process itself."""
+
+Ends = Mapping[tuple[int | None, int], End]
+"""The ends of steps by their subprocess, `MAIN` or None where it is not told, and their task id."""
+
+
+def ends_of_info(answer: Json, zone: tzinfo) -> Ends:
+    """The newest end of each step in `GET /v2/workflows/status/info`. Steps without one are left out.
 
     Raises LookupError or TypeError for an answer that is none.
     """
-    found: dict[int, End] = {}
+    found: dict[tuple[int | None, int], End] = {}
     results = answer["results"]
     for row in parse.objects(
         parse.mapping(results[0] if isinstance(results, list) else results).get("stepList")
@@ -173,9 +206,18 @@ def ends_of_info(answer: Json, zone: tzinfo) -> dict[int, End]:
                 if number is None or at is None:
                     continue
                 performer = parse.integer(work.get("SubWorkTask_PerformerID"))
-                if number not in found or found[number].at < at:
-                    found[number] = End(at, performer if performer and performer > 0 else None)
+                key = _told_subprocess(work), number
+                if key not in found or found[key].at < at:
+                    found[key] = End(at, performer if performer and performer > 0 else None)
     return found
+
+
+def _told_subprocess(work: Json) -> int | None:
+    """The subprocess of a step in `status/info`: `MAIN` if it is its process, None if it is not told."""
+    names = ("SubWorkTask_SubWorkID", "SubWork_SubWorkID")
+    number = next((found for name in names if (found := parse.integer(work.get(name)))), None)
+    of = (parse.integer(work.get(f"{name}_WorkID")) for name in ("SubWorkTask", "SubWork", "Work"))
+    return MAIN if number is not None and number in of else number
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +264,20 @@ def disposition(end: End, among: Sequence[Activity]) -> tuple[str | None, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The responses about one process. `activities` is None where they were not asked for, or refused."""
+    """The responses about one process. `activities` are those of its subprocesses (None: the process itself), as far as they were
+    asked for and came.
+    """
 
     id: int
     results: Json
     path: str
-    ends: Mapping[int, End]
-    activities: Sequence[Activity] | None = None
+    ends: Ends
+    activities: Mapping[int | None, Sequence[Activity]] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """The ids under which calls know it."""
+        return self.id, work_id(self.results, self.id)
 
 
 def of_process(process: Process, workspace: int, zone: tzinfo, login: Login) -> list[Step]:
@@ -263,6 +312,7 @@ def _step(
         assignees=tuple(dict.fromkeys(_assignees(row, login))),
         assigned_at=started,
         due=parse.instant(row.get("task_due_date"), zone),
+        subprocess=subprocess_of(row, process.ids),
         source=process.path,
     )
 
@@ -300,14 +350,14 @@ def _completed(step: Step, row: Json, process: Process, zone: tzinfo, login: Log
         ids = [parse.integer(one.get("userId")) for one in parse.objects(row.get("task_completed_by"))]
         end: End | None = End(own, ids[0] if ids else None)
     else:
-        end = process.ends.get(step.step)
+        end = end_of(row, process.ids, process.ends)
         by = login(end.performer) if end and end.performer else None
     if end is None:
         return replace(step, unknown=_TIME_UNKNOWN)
     known = "task_disposition" in row
     said: object = row.get("task_disposition")
-    if not known and process.activities is not None:
-        said, known = disposition(end, process.activities)
+    if not known and step.subprocess in process.activities:
+        said, known = disposition(end, process.activities[step.subprocess])
     return _ended(step, end.at, by, said, known)
 
 
