@@ -419,6 +419,41 @@ async def test_an_assignee_without_a_login_is_looked_up() -> None:
     assert found.assignees == ("user:ada",)
 
 
+GROUP = {"results": {"data": {"properties": {"id": 9, "type": 1, "name": "Clerks"}}}}
+
+
+@pytest.mark.parametrize(
+    ("assignee", "expected"),
+    [
+        ([{"id": 7, "name": "Ada L"}], ("user:ada",)),
+        ([{"userId": 9}], ("group:Clerks",)),
+        ([{"id": 9, "name": "Clerks"}], ("group:Clerks",)),
+        ([{"userId": -1}, {"userId": 0, "id": 7}], ("user:ada",)),
+        ([], ()),
+    ],
+)
+async def test_an_assignee_is_read_by_any_id_above_zero_group_or_person(
+    assignee: Json, expected: tuple[str, ...]
+) -> None:
+    answer = process([])
+    answer["results"]["step_list"]["current"] = [step(task_assignees={"assignee": assignee})]
+    client = CannedClient({PROCESS: answer, r"GET /v2/members/7": MEMBER, r"GET /v2/members/9": GROUP})
+    ((found,), batch) = await steps_of(client)
+    assert (found.assignees, found.unknown, batch.gaps) == (expected, frozenset(), ())
+
+
+@pytest.mark.parametrize("assignee", [[{"userId": -1}], [{"person": "Ada"}], [{"userId": 12}]])
+async def test_assignees_of_whom_nobody_can_be_read_are_a_gap_and_hide_no_other_step(assignee: Json) -> None:
+    role = {"results": {"data": {"properties": {"id": 12, "type": 848, "name": "Owner"}}}}
+    answer = process([])
+    answer["results"]["step_list"]["current"] = [step(task_assignees={"assignee": assignee}), step(2)]
+    client = CannedClient({PROCESS: answer, r"GET /v2/members/12": role})
+    found, batch = await steps_of(client)
+    assert [one.step for one in found] == [2]
+    [gap] = batch.gaps
+    assert ("Step 1" in gap.error, gap.workspaces, batch.unread) == (True, (1,), frozenset({5}))
+
+
 # -- the lists
 
 

@@ -170,8 +170,11 @@ class ProcessReader:
             process = steps.Process(number, one.results, path, one.ends, one.activities)
             try:
                 with parse.shaped(path):
-                    read = steps.of_process(process, places[number], self._zone, self._directory.login)
+                    read = steps.of_process(process, places[number], self._zone, self._directory.principal)
                     facts += sound(_told(read, one), path)
+                if unread := [step.title for step in read if steps.ASSIGNEES in step.unknown]:
+                    said = f"nobody could be read of those to whom the step {unread[0]!r} is assigned"
+                    lost[number] = Gap(path, said, (places[number],))
             except Malformed as error:
                 lost[number] = gap_of(error, places[number])
         return facts
@@ -289,7 +292,11 @@ class ProcessReader:
 
 
 def _told(read: Sequence[Step], one: _Read) -> Sequence[Step]:
-    """The steps to record. What the first failure of a side call leaves unknown waits for the next run; a second one is accepted."""
+    """The steps to record. What the first failure of a side call leaves unknown waits for the next run; a second one is accepted.
+
+    A step whose assignees cannot be read always waits: recorded, it would be told to nobody.
+    """
+    read = [step for step in read if steps.ASSIGNEES not in step.unknown]
     if one.failed is None or one.owed:
         return read
     return [step for step in read if not (step.is_completed and step.unknown)]

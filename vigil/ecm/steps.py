@@ -37,8 +37,11 @@ _PASSING = frozenset({"status_key", "task_status"})
 _TIME_UNKNOWN = frozenset({"completed_at", "completed_by", "disposition"})
 _START_STEP = 0  # of each process: nobody waits for it
 
-Login = Callable[[int], str | None]
-"""The login of a user's id; None if the directory does not tell."""
+Principal = Callable[[int], str | None]
+"""The principal of a user's or a group's id (a step may name either by the same key); None if the directory does not tell."""
+
+ASSIGNEES = "assignees"
+"""In `unknown` of an open step whose list of assignees names somebody, and nobody that can be read: it is not for nobody."""
 
 
 # -- the lists
@@ -166,11 +169,17 @@ def users(results: Json, path: str) -> set[int]:
         for row in rows_of(results, part, path):
             held = parse.mapping(row.get("task_assignees"))
             people = parse.objects(held.get("assignee")) + parse.objects(row.get("task_completed_by"))
-            ids = [parse.integer(one.get("userId")) for one in people if not one.get("loginName")]
+            ids = [_id(one, "userId", "id") for one in people if not one.get("loginName")]
             groups = (held, *parse.objects(held.get("assignedto")))
-            ids += [parse.integer(one.get("groupId")) for one in groups if not one.get("groupName")]
-            found |= {number for number in ids if number and number > 0}
+            ids += [_id(one, "groupId") for one in groups if not one.get("groupName")]
+            found |= {number for number in ids if number}
     return found
+
+
+def _id(found: Json, *keys: str) -> int | None:
+    """The id under the first of some keys that has one: 0 and less are nobody's."""
+    numbers = (parse.integer(found.get(key)) for key in keys)
+    return next((number for number in numbers if number and number > 0), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +289,7 @@ class Process:
         return self.id, work_id(self.results, self.id)
 
 
-def of_process(process: Process, workspace: int, zone: tzinfo, login: Login) -> list[Step]:
+def of_process(process: Process, workspace: int, zone: tzinfo, principal: Principal) -> list[Step]:
     """The steps of `GET /v2/workflows/status/processes/{id}`: completed ones, then current, then stopped ones."""
     details = parse.mapping(process.results.get("wf_details"))
     begun = parse.instant(details.get("date_initiated"), zone)
@@ -288,17 +297,19 @@ def of_process(process: Process, workspace: int, zone: tzinfo, login: Login) -> 
     found = []
     for part in ("completed", "current", "stopped"):
         for row in rows_of(process.results, part, process.path):
-            step = _step(process, workspace, row, begun, zone, login)
+            step = _step(process, workspace, row, begun, zone, principal)
             if part == "completed":
-                step = _completed(step, row, process, zone, login)
+                step = _completed(step, row, process, zone, principal)
             elif stopped or part == "stopped":
                 step = replace(step, stopped=True)
+            elif not step.assignees and _names_somebody(row):
+                step = replace(step, unknown=frozenset({ASSIGNEES}))
             found.append(step)
     return found
 
 
 def _step(
-    process: Process, workspace: int, row: Json, begun: datetime | None, zone: tzinfo, login: Login
+    process: Process, workspace: int, row: Json, begun: datetime | None, zone: tzinfo, principal: Principal
 ) -> Step:
     number = parse.integer(row.get("task_id"))
     started = parse.instant(row.get("task_start_date"), zone) or begun
@@ -309,7 +320,7 @@ def _step(
         process=process.id,
         step=number,
         title=str(row.get("task_name") or ""),
-        assignees=tuple(dict.fromkeys(_assignees(row, login))),
+        assignees=tuple(dict.fromkeys(_assignees(row, principal))),
         assigned_at=started,
         due=parse.instant(row.get("task_due_date"), zone),
         subprocess=subprocess_of(row, process.ids),
@@ -317,41 +328,56 @@ def _step(
     )
 
 
-def _assignees(row: Json, login: Login) -> Iterator[str]:
+def _assignees(row: Json, principal: Principal) -> Iterator[str]:
     """The assignees of a step. A group is one principal, not its present members."""
     held = parse.mapping(row.get("task_assignees"))
-    groups = [name for one in (*parse.objects(held.get("assignedto")), held) if (name := _group(one, login))]
-    if groups:
-        yield from map(group, groups)
-        return
-    for person in parse.objects(held.get("assignee")):
-        if person.get("groupName"):
-            yield group(str(person["groupName"]))
-        elif name := _login(person, login):
-            yield user(name)
+    groups = [_group(one, principal) for one in (*parse.objects(held.get("assignedto")), held)]
+    people = [_person(one, principal) for one in parse.objects(held.get("assignee"))]
+    yield from (one for one in (groups if any(groups) else people) if one)
 
 
-def _group(held: Json, login: Login) -> str | None:
-    number = parse.integer(held.get("groupId"))
-    return str(held["groupName"]) if held.get("groupName") else login(number) if number else None
+def _names_somebody(row: Json) -> bool:
+    held = parse.mapping(row.get("task_assignees"))
+    return any(parse.objects(held.get("assignee")) + parse.objects(held.get("assignedto")))
 
 
-def _login(person: Json, login: Login) -> str | None:
-    number = parse.integer(person.get("userId"))
-    return str(person["loginName"]) if person.get("loginName") else login(number) if number else None
+def _group(held: Json, principal: Principal) -> str | None:
+    if held.get("groupName"):
+        return group(str(held["groupName"]))
+    number = _id(held, "groupId")
+    return _known(principal(number)) if number else None
 
 
-def _completed(step: Step, row: Json, process: Process, zone: tzinfo, login: Login) -> Step:
+def _person(person: Json, principal: Principal) -> str | None:
+    if person.get("groupName"):
+        return group(str(person["groupName"]))
+    if person.get("loginName"):
+        return user(str(person["loginName"]))
+    number = _id(person, "userId", "id")
+    return _known(principal(number)) if number else None
+
+
+def _known(found: str | None) -> str | None:
+    """A user or a group; None for a workspace's role, which is not one by its name alone."""
+    return found if found and found.startswith((user(""), group(""))) else None
+
+
+def _login(found: str | None) -> str | None:
+    """The login of a principal; None for a group."""
+    return found.removeprefix(user("")) if found and found.startswith(user("")) else None
+
+
+def _completed(step: Step, row: Json, process: Process, zone: tzinfo, principal: Principal) -> Step:
     """A completed step with its end: from its own fields, else from another call, else at an unknown time."""
     own = parse.instant(row.get("task_completed_date"), zone)
     if own is not None:
-        people = [_login(one, login) for one in parse.objects(row.get("task_completed_by"))]
+        people = [_login(_person(one, principal)) for one in parse.objects(row.get("task_completed_by"))]
         by = next((name for name in people if name), None)
-        ids = [parse.integer(one.get("userId")) for one in parse.objects(row.get("task_completed_by"))]
+        ids = [_id(one, "userId", "id") for one in parse.objects(row.get("task_completed_by"))]
         end: End | None = End(own, ids[0] if ids else None)
     else:
         end = end_of(row, process.ids, process.ends)
-        by = login(end.performer) if end and end.performer else None
+        by = _login(principal(end.performer)) if end and end.performer else None
     if end is None:
         return replace(step, unknown=_TIME_UNKNOWN)
     known = "task_disposition" in row
