@@ -109,7 +109,7 @@ def process(answer: Json) -> list[Any]:
     steps.users(results, "/process")
     steps.attachment_folder(results)
     read = steps.Process(steps.work_id(results, 1), results, "/process", {})
-    return steps.of_process(read, 1, ZONE, lambda number: f"id:{number}")
+    return steps.of_process(read, 1, ZONE, lambda number: f"user:id:{number}")
 
 
 def roles(answer: Json) -> list[parse.Role]:

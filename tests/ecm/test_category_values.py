@@ -8,7 +8,17 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from vigil.compliance.facts import Value
-from vigil.ecm.categories import Category, Definition, attributes, definitions, flat, has_empty, unknown
+from vigil.ecm import parse
+from vigil.ecm.categories import (
+    Category,
+    Definition,
+    OddValue,
+    attributes,
+    definitions,
+    flat,
+    has_empty,
+    unknown,
+)
 
 INDIA = ZoneInfo("Asia/Kolkata")
 
@@ -42,6 +52,32 @@ def test_every_form_of_unset_is_none(raw: object, kind: str, multiple: bool) -> 
 def test_a_date_is_a_day_at_midnight_and_a_moment_at_any_other_time(raw: str, read: Value) -> None:
     assert value(raw, "date") == read
     assert value([raw, None], "date", multiple=True) == (read,)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "Pacific/Kiritimati"])
+@pytest.mark.parametrize(
+    ("raw", "bound"),
+    [
+        ("9999-12-31T23:59:59", parse.LATEST),
+        ("9999-12-31T23:59:59Z", parse.LATEST),
+        ("9999-12-31T23:59:59-11:00", parse.LATEST),
+        ("0001-01-01T00:00:01+13:00", parse.EARLIEST),
+    ],
+)
+def test_a_date_at_the_end_of_the_calendar_is_one_that_every_zone_has(
+    zone: str, raw: str, bound: datetime
+) -> None:
+    read = parse.day_or_instant(raw, ZoneInfo(zone))
+    assert read == bound
+    for other in ("Pacific/Kiritimati", "Pacific/Niue"):
+        assert bound.astimezone(ZoneInfo(other))
+
+
+@pytest.mark.parametrize("kind", ["date", "datetime"])
+@pytest.mark.parametrize("raw", [1772445600, 1.5, True, [20260302]])
+def test_a_date_that_is_a_number_is_refused_by_the_attributes_name(raw: object, kind: str) -> None:
+    with pytest.raises(OddValue, match=r"^C\.it$"):
+        value(raw, kind)
 
 
 def test_a_user_is_a_login() -> None:

@@ -345,6 +345,45 @@ async def test_the_newest_end_counts_where_a_step_was_completed_twice() -> None:
     assert found.unknown == {"completed_by", "disposition"}
 
 
+async def test_ends_and_dispositions_are_those_of_the_steps_own_subprocess() -> None:
+    def told(sub: int, done: str) -> Json:
+        row = work(1, done)
+        row["WORK"] |= {"SubWorkTask_WorkID": 5, "SubWorkTask_SubWorkID": sub}
+        return row
+
+    def activity(label: str) -> Json:
+        row = {"action": "disposition", "date": "2026-03-01T11:00:02", "user_id": 7}
+        return {"results": {"data": [row | {"action_properties": {"label": label}}]}}
+
+    info = [told(5, "2026-03-01T11:00:00"), told(8, "2026-03-01T11:00:01")]
+    client = CannedClient(
+        {
+            PROCESS: process([step(), step(subprocess_id=8)]),
+            INFO: {"results": {"stepList": info}},
+            ACTIVITIES: activity("Approve"),
+            r"GET /v2/processes/5/subprocesses/8/activities": activity("Reject"),
+            r"GET /v2/members/7": MEMBER,
+        }
+    )
+    found, _ = await steps_of(client)
+    assert [(one.subprocess, one.completed_at, one.disposition) for one in found] == [
+        (None, datetime(2026, 3, 1, 11, tzinfo=UTC), "Approve"),
+        (8, datetime(2026, 3, 1, 11, 0, 1, tzinfo=UTC), "Reject"),
+    ]
+
+
+async def test_an_end_that_names_no_subprocess_is_not_given_to_either_of_two() -> None:
+    info = {"results": {"stepList": [work(1, "2026-03-01T11:00:00"), work(2, "2026-03-01T12:00:00")]}}
+    steps = [step(), step(subprocess_id=8), step(2, subprocess_id=8)]
+    client = CannedClient({PROCESS: process(steps), INFO: info, r"GET /v2/members/7": MEMBER})
+    found, _ = await steps_of(client, dispositions=False)
+    assert [(one.step, one.completed_at) for one in found] == [
+        (1, None),
+        (1, None),
+        (2, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+    ]
+
+
 # -- people
 
 
@@ -378,6 +417,41 @@ async def test_an_assignee_without_a_login_is_looked_up() -> None:
     client = CannedClient({PROCESS: process([bare]), r"GET /v2/members/7": MEMBER})
     ((found,), _) = await steps_of(client)
     assert found.assignees == ("user:ada",)
+
+
+GROUP = {"results": {"data": {"properties": {"id": 9, "type": 1, "name": "Clerks"}}}}
+
+
+@pytest.mark.parametrize(
+    ("assignee", "expected"),
+    [
+        ([{"id": 7, "name": "Ada L"}], ("user:ada",)),
+        ([{"userId": 9}], ("group:Clerks",)),
+        ([{"id": 9, "name": "Clerks"}], ("group:Clerks",)),
+        ([{"userId": -1}, {"userId": 0, "id": 7}], ("user:ada",)),
+        ([], ()),
+    ],
+)
+async def test_an_assignee_is_read_by_any_id_above_zero_group_or_person(
+    assignee: Json, expected: tuple[str, ...]
+) -> None:
+    answer = process([])
+    answer["results"]["step_list"]["current"] = [step(task_assignees={"assignee": assignee})]
+    client = CannedClient({PROCESS: answer, r"GET /v2/members/7": MEMBER, r"GET /v2/members/9": GROUP})
+    ((found,), batch) = await steps_of(client)
+    assert (found.assignees, found.unknown, batch.gaps) == (expected, frozenset(), ())
+
+
+@pytest.mark.parametrize("assignee", [[{"userId": -1}], [{"person": "Ada"}], [{"userId": 12}]])
+async def test_assignees_of_whom_nobody_can_be_read_are_a_gap_and_hide_no_other_step(assignee: Json) -> None:
+    role = {"results": {"data": {"properties": {"id": 12, "type": 848, "name": "Owner"}}}}
+    answer = process([])
+    answer["results"]["step_list"]["current"] = [step(task_assignees={"assignee": assignee}), step(2)]
+    client = CannedClient({PROCESS: answer, r"GET /v2/members/12": role})
+    found, batch = await steps_of(client)
+    assert [one.step for one in found] == [2]
+    [gap] = batch.gaps
+    assert ("Step 1" in gap.error, gap.workspaces, batch.unread) == (True, (1,), frozenset({5}))
 
 
 # -- the lists

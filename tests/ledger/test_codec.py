@@ -185,3 +185,11 @@ def test_rows_of_earlier_versions_keep_their_hashes_and_are_read() -> None:
     assert decode("step", old) == dataclasses.replace(step, assigned_at=datetime(2026, 3, 2, 9, tzinfo=UTC))
     assert digest != encode(dataclasses.replace(step, stopped=True))[1]
     assert digest != encode(dataclasses.replace(step, unknown=frozenset({"completed_at"})))[1]
+
+
+def test_a_step_of_the_process_itself_has_the_subject_it_always_had() -> None:
+    own = f.Step(1, 5, 6, "Check", ("user:ada",), T0)
+    inner = dataclasses.replace(own, subprocess=8)
+    assert (subject_of(own)[1], subject_of(inner)[1]) == ("5/1/6", "5/1/8/6")
+    assert "subprocess" not in orjson.loads(encode(own)[0])
+    assert decode("step", encode(inner)[0]) == inner

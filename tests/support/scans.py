@@ -31,7 +31,7 @@ def key_of(fact: f.Fact) -> Key:
         case f.Document():
             return "document", fact.id
         case f.Step():
-            return "step", (fact.process, fact.step)
+            return "step", (fact.process, fact.subprocess, fact.step)
         case f.Roles():
             return "roles", fact.workspace
         case f.MissingDocuments():

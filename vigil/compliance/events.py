@@ -299,12 +299,7 @@ def _document(before: f.Document | None, after: f.Document, seen_at: datetime) -
 
 def _step(before: f.Step | None, after: f.Step, seen_at: datetime) -> Iterator[Event]:
     name = _step_name(after)
-    common: dict[str, Value] = {
-        "process": after.process,
-        "step": after.step,
-        "title": after.title,
-        "due": after.due,
-    }
+    common = _step_fields(after)
     if before is None or before.assigned_at != after.assigned_at or before.assignees != after.assignees:
         at, occurrence = after.assigned_at, f"{name}{_ASSIGNED}{stamp(after.assigned_at)}"
         if before is not None and before.assigned_at == after.assigned_at:
@@ -403,14 +398,7 @@ def _late(step: f.Step) -> Event | None:
     if step.completed_at is None and not step.is_open:
         return None  # nothing shows that it was still open at its due date
     at = max(step.due, step.assigned_at)
-    fields: dict[str, Value] = {
-        "at": at,
-        "process": step.process,
-        "step": step.step,
-        "title": step.title,
-        "due": step.due,
-        "assignees": step.assignees,
-    }
+    fields: dict[str, Value] = {"at": at, **_step_fields(step), "assignees": step.assignees}
     return Event("escalated", step.workspace, at, f"{_step_name(step)}{_LATE}{stamp(step.due)}", fields)
 
 
@@ -419,5 +407,17 @@ def open_steps(step: f.Step) -> tuple[str, ...]:
     return tuple(f"{_step_name(step)}{what}" for what in (_ASSIGNED, _LATE))
 
 
+def _step_fields(step: f.Step) -> dict[str, Value]:
+    """What every event of a step has; ``subprocess`` only where there is one."""
+    fields: dict[str, Value] = {
+        "process": step.process,
+        "step": step.step,
+        "title": step.title,
+        "due": step.due,
+    }
+    return fields if step.subprocess is None else fields | {"subprocess": step.subprocess}
+
+
 def _step_name(step: f.Step) -> str:
-    return f"step:{step.process}:{step.step}"
+    process = f"{step.process}" if step.subprocess is None else f"{step.process}/{step.subprocess}"
+    return f"step:{process}:{step.step}"

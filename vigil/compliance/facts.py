@@ -83,6 +83,7 @@ class Step:
 
     `unknown` names what Extended ECM does not tell of a completed step (``completed_at``, ``completed_by``, ``disposition``): a step
     whose `completed_at` is unknown is completed all the same. `stopped`: its process was stopped before the step was completed.
+    `subprocess` is the id of its subprocess, None in the process itself: `step` is unique only within one of them.
     """
 
     workspace: int
@@ -97,6 +98,7 @@ class Step:
     disposition: str | None = None
     unknown: frozenset[str] = frozenset()
     stopped: bool = False
+    subprocess: int | None = None
     source: str = ""
 
     @property

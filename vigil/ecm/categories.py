@@ -23,6 +23,10 @@ from vigil.ecm.answers import Json
 _KEY = re.compile(r"\d+_\d")
 
 
+class OddValue(Exception):
+    """The value of an attribute cannot be read. The text is the attribute's name: values may have to stay untold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
     """One attribute. `set` is the name of its set, if it belongs to one."""
@@ -199,20 +203,22 @@ def attributes(
     """``Category.attribute`` -> value; ``Category.Set.attribute`` -> one value a row of the set.
 
     Every attribute of a category that the node has is there: unset is None, whether ECM said null, "" or
-    nothing.
+    nothing. Raises OddValue.
     """
     found: dict[str, Value] = {}
     for number in sorted(category_ids(values)):
         category = known[number]
         for definition in category.attributes.values():
             name = f"{category.name}.{definition.name}"
-            if definition.set is not None:
+            is_set = definition.set is not None
+            if is_set:
                 name = f"{category.name}.{definition.set}.{definition.name}"
-                found[name] = tuple(
-                    _value(raw, definition, zone, login) for raw in _set_rows(values, definition.key)
-                )
-            else:
-                found[name] = _value(values.get(definition.key), definition, zone, login)
+            try:
+                raws = _set_rows(values, definition.key) if is_set else [values.get(definition.key)]
+                read = tuple(_value(raw, definition, zone, login) for raw in raws)
+            except (LookupError, TypeError, ValueError, ArithmeticError):
+                raise OddValue(name) from None
+            found[name] = read if is_set else read[0]
     return found
 
 

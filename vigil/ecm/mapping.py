@@ -20,7 +20,7 @@ from vigil.compliance.facts import (
 )
 from vigil.ecm import categories, parse
 from vigil.ecm.answers import Json
-from vigil.ecm.categories import Category
+from vigil.ecm.categories import Category, OddValue
 from vigil.ecm.errors import EcmError, Malformed
 from vigil.ecm.model import FolderStamp, Gap
 
@@ -104,6 +104,7 @@ def people(reading: RawWorkspace, known: Mapping[int, Category]) -> dict[str, se
 def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
     """The workspace, and its documents, audit events, roles, related workspaces and missing documents as far as they were read."""
     attrs = _attributes(reading, names)
+    inside = documents(reading, names)
     unread = "documents" in reading.unread
     workspace = Workspace(
         id=reading.id,
@@ -118,7 +119,7 @@ def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
         source=LIST,
         values="" if "attrs" in reading.unread else categories.digest(reading.node.get("data") or {}),
     )
-    found: list[Fact] = [workspace, *documents(reading, names)]
+    found: list[Fact] = [workspace, *inside]
     if "comments" not in reading.unread:
         found += _audit(reading, names)
     if reading.roles is not None:
@@ -132,10 +133,18 @@ def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
 
 
 def documents(reading: RawWorkspace, names: IdNames) -> list[Document]:
-    """The documents of a workspace, if they were read."""
+    """The documents of a workspace, if they were read. One with a value that cannot be read makes them unread."""
     if "documents" in reading.unread:
         return []
-    return [_document(reading.id, child, names) for child in reading.children]
+    try:
+        return [_document(reading.id, child, names) for child in reading.children]
+    except OddValue as error:
+        reading.unread["documents"] = _odd(error, reading)
+        return []
+
+
+def _odd(error: OddValue, reading: RawWorkspace) -> Gap:
+    return Gap(LIST, f"the value of {error} cannot be read", (reading.id,))
 
 
 def _attributes(reading: RawWorkspace, names: IdNames) -> dict[str, Value]:
@@ -156,7 +165,11 @@ def _attributes(reading: RawWorkspace, names: IdNames) -> dict[str, Value]:
         reading.unread["attrs"] = Gap(path, message, (reading.id,))
     if "attrs" in reading.unread:
         return {}
-    return categories.attributes(values, names.categories, names.zone, names.login, also)
+    try:
+        return categories.attributes(values, names.categories, names.zone, names.login, also)
+    except OddValue as error:
+        reading.unread["attrs"] = _odd(error, reading)
+        return {}
 
 
 def _has_empty(reading: RawWorkspace) -> bool:

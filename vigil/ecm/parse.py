@@ -35,31 +35,47 @@ def _what(error: Exception) -> str:
     return "a value cannot be read" if unreadable else "a value is of another kind"
 
 
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC)
+"""The first and last instants that have a date in every zone. What people write for "always" and "never" lies beyond them."""
+
+
 def instant(text: object, zone: tzinfo) -> datetime | None:
-    """An instant in UTC. Naive strings are in the server's `zone`; "" and null mean that there is none.
+    """An instant in UTC, between `EARLIEST` and `LATEST`. Naive strings are in the server's `zone`; "" and null mean that there is
+    none. Raises ValueError or TypeError for what is no date.
 
     In the hour that occurs twice, the first is used: ECM does not say which.
     """
-    if not text or not isinstance(text, str):
+    if not (written := _written(text)):
         return None
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(written)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
-    return moment.astimezone(UTC)
+    try:
+        return min(max(moment.astimezone(UTC), EARLIEST), LATEST)
+    except OverflowError:
+        return LATEST if moment.year > 1 else EARLIEST
+
+
+def _written(text: object) -> str:
+    """A date as written, "" for none. Raises TypeError for anything else: a number is a date that cannot be read, not none."""
+    if not text:
+        return ""
+    if not isinstance(text, str):
+        raise TypeError("a date is written as text")
+    return text
 
 
 def day(text: object) -> date | None:
     """A date without a time: the day as written, in no zone."""
-    if not text or not isinstance(text, str):
-        return None
-    return date.fromisoformat(text[:10])
+    written = _written(text)
+    return date.fromisoformat(written[:10]) if written else None
 
 
 def day_or_instant(text: object, zone: tzinfo) -> date | datetime | None:
     """A date of an attribute: a day where its time is midnight as written, in whatever zone; an instant otherwise."""
-    if not text or not isinstance(text, str):
+    if not _written(text):
         return None
-    written = datetime.fromisoformat(text)
+    written = datetime.fromisoformat(_written(text))
     if (written.hour, written.minute, written.second, written.microsecond) == (0, 0, 0, 0):
         return written.date()
     return instant(text, zone)

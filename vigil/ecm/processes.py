@@ -43,8 +43,8 @@ class _Read:
     """
 
     results: Json
-    ends: Mapping[int, steps.End] = field(default_factory=dict)
-    activities: list[steps.Activity] | None = None
+    ends: steps.Ends = field(default_factory=dict)
+    activities: dict[int | None, list[steps.Activity]] = field(default_factory=dict)
     failed: Gap | None = None
     owed: bool = False
 
@@ -170,8 +170,11 @@ class ProcessReader:
             process = steps.Process(number, one.results, path, one.ends, one.activities)
             try:
                 with parse.shaped(path):
-                    read = steps.of_process(process, places[number], self._zone, self._directory.login)
+                    read = steps.of_process(process, places[number], self._zone, self._directory.principal)
                     facts += sound(_told(read, one), path)
+                if unread := [step.title for step in read if steps.ASSIGNEES in step.unknown]:
+                    said = f"nobody could be read of those to whom the step {unread[0]!r} is assigned"
+                    lost[number] = Gap(path, said, (places[number],))
             except Malformed as error:
                 lost[number] = gap_of(error, places[number])
         return facts
@@ -195,8 +198,8 @@ class ProcessReader:
             await self._ends(read, work)
         elif done and not bare and self._client.dialect.step_ends is not StepEnds.OWN:
             self._client.learn(step_ends=StepEnds.OWN, why="completed steps tell their own end")
-        if self._dispositions and (subs := steps.lack_disposition(done, read.ends)):
-            await self._activities(read, number, {sub or number for sub in subs})
+        if self._dispositions and (subs := steps.lack_disposition(done, (number, work), read.ends)):
+            await self._activities(read, number, subs)
         return read
 
     async def _ends(self, read: _Read, work: int) -> None:
@@ -207,7 +210,7 @@ class ProcessReader:
         try:
             answer = await self._client.get(INFO, {"workid": work})
             with parse.shaped(INFO):
-                read.ends = steps.ends_of_info(answer, self._zone)
+                read.ends = steps.certain(steps.ends_of_info(answer, self._zone), read.results, INFO)
         except NotReadable as error:
             if parse.is_no_route(error):
                 self._client.learn(step_ends=StepEnds.UNKNOWN, why=f"{INFO}: {error.message}")
@@ -218,15 +221,15 @@ class ProcessReader:
         if read.ends and self._client.dialect.step_ends is not StepEnds.INFO:
             self._client.learn(step_ends=StepEnds.INFO, why=f"{INFO} tells when steps were completed")
 
-    async def _activities(self, read: _Read, number: int, subs: Collection[int]) -> None:
+    async def _activities(self, read: _Read, number: int, subs: Mapping[int | None, int]) -> None:
         """The activities of some subprocesses, for the dispositions of completed steps that do not tell their own."""
-        found: list[steps.Activity] = []
-        for sub in sorted(subs):
-            path = f"/v2/processes/{number}/subprocesses/{sub}/activities"
+        found: dict[int | None, list[steps.Activity]] = {}
+        for sub, written in sorted(subs.items(), key=lambda one: one[1]):
+            path = f"/v2/processes/{number}/subprocesses/{written or number}/activities"
             try:
                 answer = await self._client.get(path, {"limit": PAGE})
                 with parse.shaped(path):
-                    found += steps.activities(answer, self._zone)
+                    found[sub] = steps.activities(answer, self._zone)
             except NotReadable as error:
                 if not (read.owed or parse.is_no_route(error)):
                     read.failed = gap_of(error)
@@ -289,7 +292,11 @@ class ProcessReader:
 
 
 def _told(read: Sequence[Step], one: _Read) -> Sequence[Step]:
-    """The steps to record. What the first failure of a side call leaves unknown waits for the next run; a second one is accepted."""
+    """The steps to record. What the first failure of a side call leaves unknown waits for the next run; a second one is accepted.
+
+    A step whose assignees cannot be read always waits: recorded, it would be told to nobody.
+    """
+    read = [step for step in read if steps.ASSIGNEES not in step.unknown]
     if one.failed is None or one.owed:
         return read
     return [step for step in read if not (step.is_completed and step.unknown)]

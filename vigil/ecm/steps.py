@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from hashlib import blake2b
 from typing import Any
@@ -36,8 +37,11 @@ _PASSING = frozenset({"status_key", "task_status"})
 _TIME_UNKNOWN = frozenset({"completed_at", "completed_by", "disposition"})
 _START_STEP = 0  # of each process: nobody waits for it
 
-Login = Callable[[int], str | None]
-"""The login of a user's id; None if the directory does not tell."""
+Principal = Callable[[int], str | None]
+"""The principal of a user's or a group's id (a step may name either by the same key); None if the directory does not tell."""
+
+ASSIGNEES = "assignees"
+"""In `unknown` of an open step whose list of assignees names somebody, and nobody that can be read: it is not for nobody."""
 
 
 # -- the lists
@@ -124,13 +128,38 @@ def is_bare(row: Json) -> bool:
     return not row.get("task_completed_date")
 
 
-def lack_disposition(rows: Sequence[Json], ends: Mapping[int, End]) -> set[int | None]:
-    """The subprocesses (None where not told) of completed steps whose end is known, and whose disposition is not."""
+def subprocess_of(row: Json, process: Collection[int]) -> int | None:
+    """The subprocess of a step's row; None in the process itself, whose ids are `process` and the row's own."""
+    number = parse.integer(row.get("subprocess_id"))
+    return None if not number or number in (*process, parse.integer(row.get("process_id"))) else number
+
+
+def end_of(row: Json, process: Collection[int], ends: Ends) -> End | None:
+    """The end of a completed step that does not tell it itself."""
+    task = parse.integer(row.get("task_id")) or 0
+    inside = subprocess_of(row, process)
+    own = (MAIN, *process) if inside is None else (inside,)
+    return next((ends[place, task] for place in (*own, None) if (place, task) in ends), None)
+
+
+def lack_disposition(rows: Sequence[Json], process: Collection[int], ends: Ends) -> dict[int | None, int]:
+    """The subprocesses (None: the process itself) of completed steps whose end is known, and whose disposition is not; with the id
+    that the row gives, 0 if none.
+    """
     return {
-        parse.integer(row.get("subprocess_id"))
+        subprocess_of(row, process): parse.integer(row.get("subprocess_id")) or 0
         for row in rows
-        if "task_disposition" not in row and (not is_bare(row) or parse.integer(row.get("task_id")) in ends)
+        if "task_disposition" not in row and (not is_bare(row) or end_of(row, process, ends))
     }
+
+
+def certain(ends: Ends, results: Json, path: str) -> Ends:
+    """The ends without those of an untold subprocess whose number several steps of the process have: nobody knows whose they are."""
+    parts = ("completed", "current", "stopped")
+    count = Counter(
+        parse.integer(row.get("task_id")) for part in parts for row in rows_of(results, part, path)
+    )
+    return {key: end for key, end in ends.items() if key[0] is not None or count[key[1]] < 2}
 
 
 def users(results: Json, path: str) -> set[int]:
@@ -140,11 +169,17 @@ def users(results: Json, path: str) -> set[int]:
         for row in rows_of(results, part, path):
             held = parse.mapping(row.get("task_assignees"))
             people = parse.objects(held.get("assignee")) + parse.objects(row.get("task_completed_by"))
-            ids = [parse.integer(one.get("userId")) for one in people if not one.get("loginName")]
+            ids = [_id(one, "userId", "id") for one in people if not one.get("loginName")]
             groups = (held, *parse.objects(held.get("assignedto")))
-            ids += [parse.integer(one.get("groupId")) for one in groups if not one.get("groupName")]
-            found |= {number for number in ids if number and number > 0}
+            ids += [_id(one, "groupId") for one in groups if not one.get("groupName")]
+            found |= {number for number in ids if number}
     return found
+
+
+def _id(found: Json, *keys: str) -> int | None:
+    """The id under the first of some keys that has one: 0 and less are nobody's."""
+    numbers = (parse.integer(found.get(key)) for key in keys)
+    return next((number for number in numbers if number and number > 0), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +190,19 @@ class End:
     performer: int | None
 
 
-def ends_of_info(answer: Json, zone: tzinfo) -> dict[int, End]:
-    """The newest end of each step in `GET /v2/workflows/status/info`, by its task id. Steps without one are left out.
+MAIN = 0
+"""In place of a subprocess: the process itself."""
+
+Ends = Mapping[tuple[int | None, int], End]
+"""The ends of steps by their subprocess, `MAIN` or None where it is not told, and their task id."""
+
+
+def ends_of_info(answer: Json, zone: tzinfo) -> Ends:
+    """The newest end of each step in `GET /v2/workflows/status/info`. Steps without one are left out.
 
     Raises LookupError or TypeError for an answer that is none.
     """
-    found: dict[int, End] = {}
+    found: dict[tuple[int | None, int], End] = {}
     results = answer["results"]
     for row in parse.objects(
         parse.mapping(results[0] if isinstance(results, list) else results).get("stepList")
@@ -173,9 +215,18 @@ def ends_of_info(answer: Json, zone: tzinfo) -> dict[int, End]:
                 if number is None or at is None:
                     continue
                 performer = parse.integer(work.get("SubWorkTask_PerformerID"))
-                if number not in found or found[number].at < at:
-                    found[number] = End(at, performer if performer and performer > 0 else None)
+                key = _told_subprocess(work), number
+                if key not in found or found[key].at < at:
+                    found[key] = End(at, performer if performer and performer > 0 else None)
     return found
+
+
+def _told_subprocess(work: Json) -> int | None:
+    """The subprocess of a step in `status/info`: `MAIN` if it is its process, None if it is not told."""
+    names = ("SubWorkTask_SubWorkID", "SubWork_SubWorkID")
+    number = next((found for name in names if (found := parse.integer(work.get(name)))), None)
+    of = (parse.integer(work.get(f"{name}_WorkID")) for name in ("SubWorkTask", "SubWork", "Work"))
+    return MAIN if number is not None and number in of else number
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,16 +273,23 @@ def disposition(end: End, among: Sequence[Activity]) -> tuple[str | None, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The responses about one process. `activities` is None where they were not asked for, or refused."""
+    """The responses about one process. `activities` are those of its subprocesses (None: the process itself), as far as they were
+    asked for and came.
+    """
 
     id: int
     results: Json
     path: str
-    ends: Mapping[int, End]
-    activities: Sequence[Activity] | None = None
+    ends: Ends
+    activities: Mapping[int | None, Sequence[Activity]] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """The ids under which calls know it."""
+        return self.id, work_id(self.results, self.id)
 
 
-def of_process(process: Process, workspace: int, zone: tzinfo, login: Login) -> list[Step]:
+def of_process(process: Process, workspace: int, zone: tzinfo, principal: Principal) -> list[Step]:
     """The steps of `GET /v2/workflows/status/processes/{id}`: completed ones, then current, then stopped ones."""
     details = parse.mapping(process.results.get("wf_details"))
     begun = parse.instant(details.get("date_initiated"), zone)
@@ -239,17 +297,19 @@ def of_process(process: Process, workspace: int, zone: tzinfo, login: Login) -> 
     found = []
     for part in ("completed", "current", "stopped"):
         for row in rows_of(process.results, part, process.path):
-            step = _step(process, workspace, row, begun, zone, login)
+            step = _step(process, workspace, row, begun, zone, principal)
             if part == "completed":
-                step = _completed(step, row, process, zone, login)
+                step = _completed(step, row, process, zone, principal)
             elif stopped or part == "stopped":
                 step = replace(step, stopped=True)
+            elif not step.assignees and _names_somebody(row):
+                step = replace(step, unknown=frozenset({ASSIGNEES}))
             found.append(step)
     return found
 
 
 def _step(
-    process: Process, workspace: int, row: Json, begun: datetime | None, zone: tzinfo, login: Login
+    process: Process, workspace: int, row: Json, begun: datetime | None, zone: tzinfo, principal: Principal
 ) -> Step:
     number = parse.integer(row.get("task_id"))
     started = parse.instant(row.get("task_start_date"), zone) or begun
@@ -260,54 +320,70 @@ def _step(
         process=process.id,
         step=number,
         title=str(row.get("task_name") or ""),
-        assignees=tuple(dict.fromkeys(_assignees(row, login))),
+        assignees=tuple(dict.fromkeys(_assignees(row, principal))),
         assigned_at=started,
         due=parse.instant(row.get("task_due_date"), zone),
+        subprocess=subprocess_of(row, process.ids),
         source=process.path,
     )
 
 
-def _assignees(row: Json, login: Login) -> Iterator[str]:
+def _assignees(row: Json, principal: Principal) -> Iterator[str]:
     """The assignees of a step. A group is one principal, not its present members."""
     held = parse.mapping(row.get("task_assignees"))
-    groups = [name for one in (*parse.objects(held.get("assignedto")), held) if (name := _group(one, login))]
-    if groups:
-        yield from map(group, groups)
-        return
-    for person in parse.objects(held.get("assignee")):
-        if person.get("groupName"):
-            yield group(str(person["groupName"]))
-        elif name := _login(person, login):
-            yield user(name)
+    groups = [_group(one, principal) for one in (*parse.objects(held.get("assignedto")), held)]
+    people = [_person(one, principal) for one in parse.objects(held.get("assignee"))]
+    yield from (one for one in (groups if any(groups) else people) if one)
 
 
-def _group(held: Json, login: Login) -> str | None:
-    number = parse.integer(held.get("groupId"))
-    return str(held["groupName"]) if held.get("groupName") else login(number) if number else None
+def _names_somebody(row: Json) -> bool:
+    held = parse.mapping(row.get("task_assignees"))
+    return any(parse.objects(held.get("assignee")) + parse.objects(held.get("assignedto")))
 
 
-def _login(person: Json, login: Login) -> str | None:
-    number = parse.integer(person.get("userId"))
-    return str(person["loginName"]) if person.get("loginName") else login(number) if number else None
+def _group(held: Json, principal: Principal) -> str | None:
+    if held.get("groupName"):
+        return group(str(held["groupName"]))
+    number = _id(held, "groupId")
+    return _known(principal(number)) if number else None
 
 
-def _completed(step: Step, row: Json, process: Process, zone: tzinfo, login: Login) -> Step:
+def _person(person: Json, principal: Principal) -> str | None:
+    if person.get("groupName"):
+        return group(str(person["groupName"]))
+    if person.get("loginName"):
+        return user(str(person["loginName"]))
+    number = _id(person, "userId", "id")
+    return _known(principal(number)) if number else None
+
+
+def _known(found: str | None) -> str | None:
+    """A user or a group; None for a workspace's role, which is not one by its name alone."""
+    return found if found and found.startswith((user(""), group(""))) else None
+
+
+def _login(found: str | None) -> str | None:
+    """The login of a principal; None for a group."""
+    return found.removeprefix(user("")) if found and found.startswith(user("")) else None
+
+
+def _completed(step: Step, row: Json, process: Process, zone: tzinfo, principal: Principal) -> Step:
     """A completed step with its end: from its own fields, else from another call, else at an unknown time."""
     own = parse.instant(row.get("task_completed_date"), zone)
     if own is not None:
-        people = [_login(one, login) for one in parse.objects(row.get("task_completed_by"))]
+        people = [_login(_person(one, principal)) for one in parse.objects(row.get("task_completed_by"))]
         by = next((name for name in people if name), None)
-        ids = [parse.integer(one.get("userId")) for one in parse.objects(row.get("task_completed_by"))]
+        ids = [_id(one, "userId", "id") for one in parse.objects(row.get("task_completed_by"))]
         end: End | None = End(own, ids[0] if ids else None)
     else:
-        end = process.ends.get(step.step)
-        by = login(end.performer) if end and end.performer else None
+        end = end_of(row, process.ids, process.ends)
+        by = _login(principal(end.performer)) if end and end.performer else None
     if end is None:
         return replace(step, unknown=_TIME_UNKNOWN)
     known = "task_disposition" in row
     said: object = row.get("task_disposition")
-    if not known and process.activities is not None:
-        said, known = disposition(end, process.activities)
+    if not known and step.subprocess in process.activities:
+        said, known = disposition(end, process.activities[step.subprocess])
     return _ended(step, end.at, by, said, known)
 
 

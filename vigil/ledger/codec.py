@@ -40,7 +40,8 @@ def _identity(fact: Fact) -> tuple[str, str, int | None]:
         case f.Document():
             return "document", str(fact.id), fact.workspace
         case f.Step():
-            return "step", f"{fact.process}/{fact.workspace}/{fact.step}", fact.workspace
+            step = fact.step if fact.subprocess is None else f"{fact.subprocess}/{fact.step}"
+            return "step", f"{fact.process}/{fact.workspace}/{step}", fact.workspace
         case f.Roles():
             return "roles", str(fact.workspace), fact.workspace
         case f.Related():
@@ -95,7 +96,7 @@ def encode(fact: Fact) -> tuple[str, bytes]:
     if isinstance(fact, f.Document | f.Step):
         # Only where there is something: rows of earlier versions, which have neither, keep their hashes.
         fields["unknown"] = sorted(fact.unknown)
-        for name in [n for n in ("unknown", "stopped") if not fields.get(n)]:
+        for name in [n for n in ("unknown", "stopped", "subprocess") if not fields.get(n)]:
             fields.pop(name, None)
     content = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.blake2b(content, digest_size=12).digest()

@@ -52,7 +52,7 @@ class Site:
         base = self.home
         match EventKind(event.kind).spec.link if event is not None and event.kind else "workspace", event:
             case "step", Event(fields=fields):
-                return f"{base}/processes/{fields['process']}/{fields['process']}/{fields['step']}"
+                return f"{base}/processes/{fields['process']}/{fields.get('subprocess', fields['process'])}/{fields['step']}"
             case "document", Event(fields=fields):
                 return f"{base}/nodes/{fields['document_id']}"
         return f"{base}/nodes/{workspace}"

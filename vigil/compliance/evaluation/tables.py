@@ -99,7 +99,7 @@ class Facts:
         """Sort facts. Of two facts of one subject the later one counts. `others` are the related workspaces."""
         workspaces: dict[int, f.Workspace] = {}
         documents: dict[int, dict[int, f.Document]] = defaultdict(dict)
-        steps: dict[int, dict[tuple[int, int], f.Step]] = defaultdict(dict)
+        steps: dict[int, dict[tuple[int, int | None, int], f.Step]] = defaultdict(dict)
         roles: dict[int, f.Roles] = {}
         missing: dict[int, f.MissingDocuments] = {}
         related: dict[int, f.Related] = {}
@@ -110,7 +110,7 @@ class Facts:
                 case f.Document():
                     documents[fact.workspace][fact.id] = fact
                 case f.Step():
-                    steps[fact.workspace][fact.process, fact.step] = fact
+                    steps[fact.workspace][fact.process, fact.subprocess, fact.step] = fact
                 case f.Roles():
                     roles[fact.workspace] = fact
                 case f.MissingDocuments():

@@ -153,9 +153,10 @@ def _stale(event: Event, given: Input) -> bool:
     """Whether a step was completed before a notice could be sent that it waits, or that it is late."""
     if event.kind not in WAITING:
         return False
-    name = event.fields["process"], event.fields["step"]
+    name = event.fields["process"], event.fields.get("subprocess"), event.fields["step"]
     return any(
-        (s.process, s.step) == name and not s.is_open for s in given.facts.steps.get(event.workspace, ())
+        (s.process, s.subprocess, s.step) == name and not s.is_open
+        for s in given.facts.steps.get(event.workspace, ())
     )
 
 

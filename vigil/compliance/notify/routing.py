@@ -170,11 +170,12 @@ def _of_step(which: str, finding: Finding, facts: Facts) -> tuple[str, ...]:
     event = finding.event
     if event is None:
         return ()
-    process, number = event.fields.get("process"), event.fields.get("step")
+    process = event.fields.get("process"), event.fields.get("subprocess")
+    number = event.fields.get("step")
     if which == "completed_by":
         by = event.fields.get("by")
         return (f.user(str(by)),) if by else ()
-    steps = [s for s in facts.steps.get(finding.workspace, ()) if s.process == process]
+    steps = [s for s in facts.steps.get(finding.workspace, ()) if (s.process, s.subprocess) == process]
     if which == "assignee":
         return next((s.assignees for s in steps if s.step == number), ())
     following = _next_open(steps, number)
@@ -182,7 +183,7 @@ def _of_step(which: str, finding: Finding, facts: Facts) -> tuple[str, ...]:
 
 
 def _next_open(steps: Sequence[f.Step], number: object) -> f.Step | None:
-    """The step after `number` in its process, if it is open."""
+    """The step after `number` in its process or subprocess, if it is open."""
     later = sorted((s for s in steps if isinstance(number, int) and s.step > number), key=lambda s: s.step)
     return next((s for s in later[:1] if s.is_open), None)
 
