@@ -54,7 +54,7 @@ def test_a_list_that_lacks_what_is_there_by_its_id_is_a_gap(bench: RunBench, tol
     failing = bench.watch(ledger, 1, failure)
     assert failure.happened
     assert not failing.green
-    assert "known document that is there" in failing.said
+    assert "the list lacks 2 known documents that are there" in failing.said
     with ledger.read() as connection:
         assert not [b for b in observations.deleted_items(connection, 10) if b.kind == "document"]
     for n in (2, 3, 4):

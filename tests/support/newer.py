@@ -42,7 +42,7 @@ BY_SITE = {
 
 RUNS_AN_ESTATE = "run-estate"
 
-WITHOUT = {"types", "automations install", "test"}
+WITHOUT = {"types", "automations install", "test", "record"}
 """Commands with a site, or with a ledger of their own making, that open none of a site."""
 
 
