@@ -49,6 +49,7 @@ ZONE = "Europe/Berlin"
 DAY = datetime(2026, 3, 3, tzinfo=UTC)
 TICK = timedelta(minutes=15)
 DOCUMENTS = 5
+YEAR = 400
 BEHIND = timedelta(hours=1)
 """How late the index of the second mode is."""
 
@@ -157,7 +158,14 @@ def write(folder: Path, workspaces: int) -> list[Happening]:
               "devices": [{"token": "reader-phone", "platform": "android"}]}  # fmt: skip
     _lines(
         folder / "meta.json",
-        [{"name": "notice", "zone": ZONE, "start": _ago(40, 0), "public_url": "https://ecm.example.org"}],
+        [
+            {
+                "name": "notice",
+                "zone": ZONE,
+                "start": _ago(41, YEAR - 1),
+                "public_url": "https://ecm.example.org",
+            }
+        ],
     )
     _lines(folder / "types.jsonl", [kind])
     _lines(folder / "users.jsonl", [*people, reader])
@@ -179,7 +187,8 @@ def happenings(workspaces: int) -> list[Happening]:
 
 
 def _ago(days: int, number: int) -> str:
-    return (DAY - timedelta(days=days) + timedelta(seconds=number % 2_000_000)).isoformat()
+    """When the workspace of this number was made: spread over more than a year, as those of a site that is in use are."""
+    return (DAY - timedelta(days=days + number % YEAR, seconds=number % 40_000)).isoformat()
 
 
 def _workspaces(count: int, when: Mapping[int, datetime]) -> Iterator[Json]:
@@ -196,7 +205,7 @@ def _workspaces(count: int, when: Mapping[int, datetime]) -> Iterator[Json]:
 
 def _before(count: int) -> Iterator[Json]:
     types = ("Licence", "Letter", "Letter", "Drawing", "Drawing")
-    for n in sorted(range(count), key=lambda n: n % 2_000_000):
+    for n in sorted(range(count), key=lambda n: _ago(40, n)):
         yield {"ts": _ago(40, n), "kind": "workspace_created", "workspace": 100_000 + n}
         for place, type in enumerate(types):
             yield {"ts": _ago(40, n), "kind": "document_added", "workspace": 100_000 + n, "by": f"user-{n % 40:02}",
