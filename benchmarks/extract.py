@@ -31,8 +31,6 @@ from urllib.parse import urlsplit
 
 from vigil.compliance.facts import Document, Workspace
 from vigil.ecm import Client, Extractor, ListedWorkspace, Needs, Settings, Stamp
-from vigil.ecm.located import Located
-from vigil.ecm.parse import DOCUMENT, FOLDER
 from vigil.ecm.probes import Known, probe
 from vigil.sandbox.process import SandboxProcess
 
@@ -136,7 +134,7 @@ async def run_vigil(url: str) -> Json:
         client.dialect = await probe(client, Known(), NOON)
         extractor = Extractor(client, Needs())
         (kind,) = await extractor.types()
-        located = await find(extractor)
+        located = await extractor.feed.locate(NOON)
         tasks: list[asyncio.Task[None]] = []
 
         async def read(rows: tuple[ListedWorkspace, ...]) -> None:
@@ -151,15 +149,6 @@ async def run_vigil(url: str) -> Json:
                 tasks = [task for task in tasks if not task.done()]
         await asyncio.gather(*tasks)
     return {"seconds": time.perf_counter() - began, **found}
-
-
-async def find(extractor: Extractor) -> Located:
-    """Where the search finds documents and folders, as the flow does before a first reading."""
-    found = Located()
-    for kind in (FOLDER, DOCUMENT):
-        async for rows in extractor.feed.everything(kind, NOON):
-            found.add(rows)
-    return found
 
 
 def run_pyxecm(url: str, name: str) -> Json:
@@ -252,7 +241,7 @@ async def _quiet(sandbox: SandboxProcess, workspaces: int) -> None:
         client.dialect = await probe(client, Known(), NOON)
         extractor = Extractor(client, Needs())
         (kind,) = await extractor.types()
-        located = await find(extractor)
+        located = await extractor.feed.locate(NOON)
         stamps: dict[int, Stamp] = {}
         newest, began = NOON, time.perf_counter()
         async for page in extractor.changed(kind, None):

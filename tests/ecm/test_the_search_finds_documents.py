@@ -15,9 +15,8 @@ from vigil.compliance.facts import Document
 from vigil.ecm import Client, Extractor, FactBatch, ListedWorkspace, Needs, change_feed
 from vigil.ecm.change_feed import Window
 from vigil.ecm.dialect import SearchDialect
-from vigil.ecm.located import Located
 from vigil.ecm.model import FolderStamp
-from vigil.ecm.parse import DOCUMENT, FOLDER
+from vigil.ecm.parse import DOCUMENT
 
 SOME = CONTRACTS[:40]
 
@@ -27,19 +26,11 @@ def extractor(client: Client, **found: Any) -> Extractor:
     return Extractor(client, Needs(versions=True))
 
 
-async def located(reader: Extractor) -> Located:
-    found = Located()
-    for kind in (FOLDER, DOCUMENT):
-        async for rows in reader.feed.everything(kind, NOON):
-            found.add(rows)
-    return found
-
-
 async def read(server: Server, some: Sequence[int] = SOME, search: bool = True, **found: Any) -> FactBatch:
     rows = [ListedWorkspace(n, "", NOON, "Contract") for n in some]
     async with server.client() as client:
         reader = extractor(client, **found)
-        where = await located(reader) if search else None
+        where = await reader.feed.locate(NOON) if search else None
         server.mark()
         return await reader.read_workspaces(rows, located=where)
 
@@ -86,9 +77,9 @@ async def test_a_workspace_of_which_the_index_lacks_something_is_listed(server: 
 )
 async def test_odd_pages_lose_no_document_and_give_none_twice(server: Server, quirks: dict[str, Any]) -> None:
     async with server.client() as client:
-        expected = await located(extractor(client))
+        expected = await extractor(client).feed.locate(NOON)
         server.quirks(**quirks)
-        found = await located(extractor(client))
+        found = await extractor(client).feed.locate(NOON)
     assert {n: sorted(ids) for n, ids in found.documents.items()} == {
         n: sorted(ids) for n, ids in expected.documents.items()
     }
@@ -99,10 +90,10 @@ async def test_days_with_too_many_rows_are_cut_and_nothing_is_lost(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with server.client() as client:
-        expected = await located(extractor(client))
+        expected = await extractor(client).feed.locate(NOON)
         monkeypatch.setattr(change_feed, "MOST", 120)  # as many have one second
-        whole = await located(extractor(client, times=True))
-        by_days = await located(extractor(client))
+        whole = await extractor(client, times=True).feed.locate(NOON)
+        by_days = await extractor(client).feed.locate(NOON)
     assert {n: set(ids) for n, ids in whole.documents.items()} == {
         n: set(ids) for n, ids in expected.documents.items()
     }

@@ -14,12 +14,11 @@ from vigil.ecm import parse, recycle_bin, search
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client
 from vigil.ecm.errors import CallFailed, IncompleteList, NotReadable
+from vigil.ecm.located import Located
 from vigil.ecm.paging import walk
 from vigil.ecm.recycle_bin import DeletedNode
 from vigil.ecm.search import SearchPage, SearchRow
 
-SEARCH = "/v2/search"
-BIN = "/v2/volumes/recyclebin/nodes"
 PAGE = 100
 MOST = 20_000
 """The most rows of one window: one with more is cut, and what cannot be cut is left to the scans."""
@@ -97,6 +96,14 @@ class ChangeFeed:
         async for rows in self._through(kind, Window(date(1970, 1, 1), until.date() + 2 * DAY)):
             yield rows
 
+    async def locate(self, until: datetime) -> Located:
+        """Where the search finds documents and folders. Raises CallFailed."""
+        found = Located()
+        for kind in (parse.FOLDER, parse.DOCUMENT):
+            async for rows in self.everything(kind, until):
+                found.add(rows)
+        return found
+
     async def _through(self, kind: int, window: Window) -> AsyncIterator[list[SearchRow]]:
         """The rows of a window, which is cut until each part has at most MOST: by days, and by hours where the dialect can."""
         dialect = self._client.dialect.search
@@ -129,7 +136,9 @@ class ChangeFeed:
             page = search.page(answer, self._zone)
             # The count is an estimate: it may be too low, and may not end.
             if max(page.total or 0, len(met)) > MOST or number > MOST_PAGES:
-                raise IncompleteList(SEARCH, f"more than {MOST:,} rows ({page.total} by count): not read")
+                raise IncompleteList(
+                    search.PATH, f"more than {MOST:,} rows ({page.total} by count): not read"
+                )
             self.skipped += [f"search: a row cannot be read: {gap.error}" for gap in page.odd]
             new = [row for row in page.rows if row.current and row.id not in seen]
             seen.update(row.id for row in new)
@@ -151,9 +160,11 @@ class ChangeFeed:
         dialect = self._client.dialect.search
         if dialect is not None and not dialect.fields:
             # Neither `fields` nor `cache_id` is in the vendor's documents, and a server may refuse both.
-            return await self._client.post(SEARCH, form | {"select": LOCATION})
+            return await self._client.post(search.PATH, form | {"select": LOCATION})
         form["fields"] = ["properties", "regions", "versions"]
-        return await self._client.post(SEARCH, form if cache is None else form | {"cache_id": str(cache)})
+        return await self._client.post(
+            search.PATH, form if cache is None else form | {"cache_id": str(cache)}
+        )
 
     async def deleted(self, since: datetime, now: datetime) -> list[DeletedNode]:
         """What was thrown into the recycle bin at or after `since`; nothing where this user may not look into it.
@@ -183,7 +194,9 @@ class ChangeFeed:
         found: list[DeletedNode] = []
         odd: list[Json] = []
         params = {"mode": mode, "sort": "desc_deleted_date", "fields": "properties"}
-        async for page in walk(self._client, BIN, params, key=parse.node_id, limit=PAGE, odd=odd):
+        async for page in walk(
+            self._client, recycle_bin.PATH, params, key=parse.node_id, limit=PAGE, odd=odd
+        ):
             rows, _ = recycle_bin.rows({"results": list(page.rows)}, self._zone)
             found += [row for row in rows if row.deleted is None or row.deleted >= since]
             # Containers come first, and the sort holds within each group: the end is where the last row is old, and no container.

@@ -10,7 +10,7 @@ that is new or changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -24,7 +24,7 @@ from vigil.ecm.client import Client, Params
 from vigil.ecm.document_types import DocumentTypeReader, type_of
 from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
-from vigil.ecm.located import Located
+from vigil.ecm.located import DEEPEST, Located
 from vigil.ecm.mapping import Child, IdNames, RawWorkspace
 from vigil.ecm.model import (
     ABSENT,
@@ -37,7 +37,7 @@ from vigil.ecm.model import (
     ListedWorkspace,
     Needs,
 )
-from vigil.ecm.nodes import read_nodes
+from vigil.ecm.nodes import CATEGORIES, CHILDREN_PAGE, read_nodes
 from vigil.ecm.paging import page_of, read_all
 from vigil.ecm.people import MemberDirectory
 from vigil.ecm.presence import gone
@@ -48,9 +48,7 @@ from vigil.ecm.sound import sound
 NODE_FIELDS = "properties{id,name,type,container_size,create_date,modify_date}"
 CHILD_FIELDS = "properties{id,name,type,container_size,create_date,create_user_id,modify_date}"
 DOCUMENT_FIELDS = "properties{id,name,type,parent_id,container_size,create_date,create_user_id,modify_date}"
-CATEGORIES = "categories"
-CHILDREN_PAGE = AUDIT_PAGE = VERSIONS_PAGE = 100
-DEEPEST = 20
+AUDIT_PAGE = VERSIONS_PAGE = 100
 
 
 Classified = Mapping[int, Collection[int]]
@@ -106,15 +104,7 @@ class WorkspaceReader:
             if self._needs.types:
                 await self._document_types(readings, known, classified)
             names = await self._names(readings)
-            facts: list[Fact] = []
-            broken: list[Gap] = []
-            for reading in readings:
-                try:
-                    with parse.shaped(mapping.LIST):
-                        facts.extend(sound(mapping.facts(reading, names), mapping.LIST))
-                except Malformed as error:
-                    # One malformed workspace must not lose the other 249.
-                    broken.append(gap_of(error, reading.id))
+            facts, broken = _facts(readings, lambda reading: mapping.facts(reading, names))
             tombs = tuple(Gone("workspace", str(number)) for number in away if number in lost)
             gaps = (*missed, *doubts, *_gaps(readings), *broken)
             lacking = {reading.id: reading.lacking for reading in readings if reading.lacking}
@@ -141,14 +131,9 @@ class WorkspaceReader:
             if self._needs.types:
                 await self._document_types(list(readings.values()), {}, classified)
             names = await self._names(list(readings.values()))
-            facts: list[Fact] = []
-            for reading in readings.values():
-                try:
-                    with parse.shaped(mapping.LIST):
-                        facts.extend(sound(mapping.documents(reading, names), mapping.LIST))
-                except Malformed as error:
-                    gaps.append(gap_of(error, reading.id))
-            batch = FactBatch(tuple(facts), (), (*gaps, *_gaps(list(readings.values()))), counts.requests)
+            facts, broken = _facts(readings.values(), lambda reading: mapping.documents(reading, names))
+            every = (*gaps, *broken, *_gaps(list(readings.values())))
+            batch = FactBatch(tuple(facts), (), every, counts.requests)
             return batch, frozenset(elsewhere)
 
     def _is_document(self, row: Json, parent: int | None) -> bool:
@@ -168,10 +153,10 @@ class WorkspaceReader:
     async def _all_versions(self, reading: RawWorkspace) -> None:
         """The versions of documents that were read by id, as far as they are needed."""
         work = asyncio.gather(*(self._versions(child) for child in reading.children))
-        await _part(reading, "documents", _done(work))
+        await _part(reading, "documents", work)
 
     async def _from_search(self, readings: Sequence[RawWorkspace], located: Located) -> None:
-        """Read by id what the search found in these workspaces. Those for which it was not all have no `held`, and are listed."""
+        """Read by id what the search found in these workspaces. Those for which it was not all are not `by_search`, and are listed."""
         contents = {reading.id: located.inside(reading.id) for reading in readings}
         ids = [node for inside in contents.values() for node in inside]
         found, _ = await read_nodes(self._client, ids, self._document_fields())
@@ -433,11 +418,22 @@ def _version_key(row: Json) -> int:
     return parse.identity(parse.versions(row)[0]["version_number"])
 
 
-async def _done(work: Awaitable[Any]) -> None:
-    await work
+def _facts(
+    readings: Iterable[RawWorkspace], facts_of: Callable[[RawWorkspace], Iterable[Fact]]
+) -> tuple[list[Fact], list[Gap]]:
+    """The facts of some workspaces, and gaps for malformed ones: one must not lose the other 249."""
+    facts: list[Fact] = []
+    broken: list[Gap] = []
+    for reading in readings:
+        try:
+            with parse.shaped(mapping.LIST):
+                facts.extend(sound(facts_of(reading), mapping.LIST))
+        except Malformed as error:
+            broken.append(gap_of(error, reading.id))
+    return facts, broken
 
 
-async def _part(reading: RawWorkspace, name: str, work: Coroutine[Any, Any, None]) -> None:
+async def _part(reading: RawWorkspace, name: str, work: Awaitable[Any]) -> None:
     """Read one part. If it fails, the rest of the workspace is kept; a refused login ends everything."""
     try:
         await work

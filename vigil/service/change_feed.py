@@ -152,15 +152,11 @@ async def locate(run: Run) -> Located | None:
     """Where the search finds documents and folders; None where there is none, or where it failed: then lists are read."""
     if run.client.dialect.search is None or not run.needs.documents:
         return None
-    found = Located()
     try:
-        for kind in (parse.FOLDER, parse.DOCUMENT):
-            async for rows in run.extractor.feed.everything(kind, run.as_of):
-                found.add(rows)
+        return await run.extractor.feed.locate(run.as_of)
     except CallFailed as error:
         log.warning("run %d: %s: the lists of all workspaces are read", run.id, error)
         return None
-    return found
 
 
 async def read_documents(run: Run, hints: Hints, some: Sequence[int]) -> frozenset[int]:

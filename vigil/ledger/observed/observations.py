@@ -480,15 +480,8 @@ def _type_of(kind: str, body: str | None) -> str:
 
 def gone_since(connection: Connection, workspaces: Collection[int]) -> dict[int, datetime]:
     """Those of some workspaces that are deleted, each with the instant of the run that found it missing."""
-    out: dict[int, datetime] = {}
-    for some in chunks(sorted(workspaces)):
-        query = (
-            select(_newest.c.workspace, _observation.c.seen_at)
-            .join(_observation, _observation.c.seq == _newest.c.seq)
-            .where(_newest.c.kind == "workspace", _newest.c.workspace.in_(some), _newest.c.hash.is_(None))
-        )
-        out |= {r.workspace: r.seen_at for r in connection.execute(query)}
-    return out
+    found = deleted_at(connection, "workspace", [str(w) for w in sorted(workspaces)])
+    return {int(subject): at for subject, at in found.items()}
 
 
 def seen(connection: Connection, kind: str, subjects: Sequence[str]) -> dict[str, tuple[Fact, datetime]]:
