@@ -23,7 +23,7 @@ from vigil.ecm.answers import Json
 _KEY = re.compile(r"\d+_\d")
 
 
-class OddValue(Exception):
+class OddValue(ValueError):
     """The value of an attribute cannot be read. The text is the attribute's name: values may have to stay untold."""
 
 
