@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from vigil.ecm.change_feed import Window
 from vigil.ecm.dialect import SearchDialect
 from vigil.ecm.model import FolderStamp
 from vigil.ecm.parse import DOCUMENT
+from vigil.ecm.probes import Known, probe
 
 SOME = CONTRACTS[:40]
 
@@ -98,6 +100,67 @@ async def test_days_with_too_many_rows_are_cut_and_nothing_is_lost(
         n: set(ids) for n, ids in expected.documents.items()
     }
     assert len(by_days.classifications) < len(expected.classifications), "a day cannot be cut without hours"
+
+
+@pytest.mark.parametrize("utc", [False, True], ids=["days of the server's zone", "days of UTC"])
+async def test_the_probe_finds_that_a_day_can_be_cut_and_nothing_is_lost(
+    server: Server, monkeypatch: pytest.MonkeyPatch, utc: bool
+) -> None:
+    server.quirks(search_days_utc=utc)
+    async with server.client() as client:
+        client.dialect = await probe(client, Known(), NOON)
+        assert client.dialect.search is not None and client.dialect.search.times
+        feed = Extractor(client, Needs()).feed
+        expected = await feed.locate(NOON)
+        monkeypatch.setattr(change_feed, "MOST", 120)  # as many have one second, and the day has more
+        found = await feed.locate(NOON)
+    assert feed.skipped == []
+    assert {n: set(ids) for n, ids in found.documents.items()} == {
+        n: set(ids) for n, ids in expected.documents.items()
+    }
+
+
+def timeless(client: Client) -> None:
+    """From now on the index takes a time of day, and gives the whole day."""
+    post = client.post
+
+    async def ignores(path: str, form: Any) -> Any:
+        return await post(
+            path, {**form, "where": re.sub(r' AND \[QLREGION "OTModifyTime"\] \S+ "\d+"', "", form["where"])}
+        )
+
+    client.post = ignores  # type: ignore[method-assign]
+
+
+async def test_the_probe_does_not_believe_in_times_that_no_row_obeys(server: Server) -> None:
+    async with server.client() as client:
+        timeless(client)
+        client.dialect = await probe(client, Known(), NOON)
+        assert client.dialect.search is not None and not client.dialect.search.times
+
+
+async def test_an_index_that_ignores_times_is_not_asked_for_each_second_of_a_day(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "MOST", 100)
+    async with server.client() as client:
+        timeless(client)
+        reader = extractor(client, times=True)
+        rows = [r for p in [p async for p in reader.feed.changed(DOCUMENT, BEGINNING, NOON)] for r in p]
+        assert client.dialect.search == SearchDialect(times=False)
+        assert server.asked("/v2/search") < 20
+        assert any("not of the time of day" in said for said in reader.feed.skipped) and not rows
+
+
+async def test_a_day_is_cut_into_a_bounded_number_of_parts(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "MOST", 1)
+    monkeypatch.setattr(change_feed, "MOST_PARTS", 8)
+    async with server.client() as client:
+        reader = extractor(client, times=True)
+        assert not [p async for p in reader.feed.changed(DOCUMENT, NOON, NOON) if len(p) > 1]
+        assert server.asked("/v2/search") < 30 and reader.feed.skipped
 
 
 def test_a_window_is_cut_into_halves_until_nothing_is_left_to_cut() -> None:

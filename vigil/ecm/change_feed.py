@@ -6,9 +6,10 @@ and counts by estimate: every page of the days in question is read, and every ro
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from vigil.ecm import parse, recycle_bin, search
 from vigil.ecm.answers import Json
@@ -25,6 +26,9 @@ MOST = 20_000
 
 MOST_PAGES, MOST_BIN_PAGES = 1_000, 20
 """The most pages of one query: a server may end neither its pages nor a page. And those of the recycle bin, which keeps much."""
+
+MOST_PARTS = 500
+"""Into how many parts a day is cut at most: an index that obeys no times gives the whole day for each second of it."""
 
 DAY = timedelta(days=1)
 LOCATION = "{'OTLocation'}"
@@ -45,11 +49,26 @@ class Window:
     def where(self, region: str) -> str:
         """The condition of the query."""
         day = f'[QLREGION "{region}"]'
-        if self.high - self.low == 86_400:
+        if not self.is_cut:
             return f'{day} >= "{self.first:%Y%m%d}" AND {day} < "{self.end:%Y%m%d}"'
         of_day = '[QLREGION "OTModifyTime"]'
         begins, ends = (f"{x // 3600:02}{x % 3600 // 60:02}{x % 60:02}" for x in (self.low, self.high))
         return f'{day} = "{self.first:%Y%m%d}" AND {of_day} >= "{begins}" AND {of_day} < "{ends}"'
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is a part of a day."""
+        return self.high - self.low < 86_400
+
+    def precedes(self, row: SearchRow, zone: tzinfo) -> bool:
+        """Whether a row is too early for a part of a day, which the index cuts in the server's zone or in UTC.
+
+        A later one may have changed since it was indexed: a row has the present date.
+        """
+        begins = datetime.combine(self.first, time()) + timedelta(seconds=self.low)
+        return row.modified is not None and all(
+            row.modified < begins.replace(tzinfo=one) for one in (zone, UTC)
+        )
 
     def halves(self, times: bool) -> list[Window]:
         """The window in two; nothing where it cannot be cut further."""
@@ -106,21 +125,29 @@ class ChangeFeed:
 
     async def _through(self, kind: int, window: Window) -> AsyncIterator[list[SearchRow]]:
         """The rows of a window, which is cut until each part has at most MOST: by days, and by hours where the dialect can."""
-        dialect = self._client.dialect.search
-        windows = [window] if dialect else []
-        while windows and dialect:
+        windows, parts = [window], Counter[date]()
+        while windows and (dialect := self._client.dialect.search):
             window = windows.pop()
+            parts[window.first] += window.is_cut
             try:
-                async for rows in self.pages(f"OTSubType: {kind} AND {window.where(dialect.region)}"):
+                async for rows in self.pages(f"OTSubType: {kind} AND {window.where(dialect.region)}", window):
                     yield rows
+            except _TimesIgnored as error:
+                why = f"search gave node {error.node}, which is not of the time of day that was asked for"
+                self._client.learn(search=replace(dialect, times=False), why=why)
+                self.skipped.append(f"search, {window.first}: {why}")
+                windows = [other for other in windows if not (other.is_cut and other.first == window.first)]
             except IncompleteList as error:
-                halves = window.halves(dialect.times)
+                halves = window.halves(dialect.times and parts[window.first] < MOST_PARTS)
                 windows += halves
                 if not halves:
                     self.skipped.append(f"search, {window.first}: {error.message}")
 
-    async def pages(self, where: str) -> AsyncIterator[list[SearchRow]]:
-        """The current versions that a query finds, each node once. Raises IncompleteList for more than MOST rows, and CallFailed."""
+    async def pages(self, where: str, window: Window) -> AsyncIterator[list[SearchRow]]:
+        """The current versions that a query finds, each node once. Raises IncompleteList for more than MOST rows, and CallFailed.
+
+        A row that is too early for a `window` that is a part of a day shows that the index obeys no times: raises _TimesIgnored.
+        """
         seen: set[int] = set()
         met: set[SearchRow] = set()
         cache: int | None = None
@@ -134,6 +161,8 @@ class ChangeFeed:
                 cache = None  # the server has forgotten the result: it makes it again
                 continue
             page = search.page(answer, self._zone)
+            if window.is_cut:
+                _check_times(page, window, self._zone)
             # The count is an estimate: it may be too low, and may not end.
             if max(page.total or 0, len(met)) > MOST or number > MOST_PAGES:
                 raise IncompleteList(
@@ -209,6 +238,21 @@ class ChangeFeed:
                 break
         self.skipped += ["recycle bin: a row has no id"] if odd else []
         return found
+
+
+class _TimesIgnored(Exception):
+    """The index gave a node that is too early for the part of a day that was asked for."""
+
+    def __init__(self, node: int) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+def _check_times(page: SearchPage, window: Window, zone: tzinfo) -> None:
+    """Raises _TimesIgnored at the first row that is too early for a part of a day: an old version has the date of its node."""
+    for row in page.rows:
+        if row.current and window.precedes(row, zone):
+            raise _TimesIgnored(row.id)
 
 
 def _ends(page: SearchPage, number: int, met: Collection[SearchRow]) -> bool:

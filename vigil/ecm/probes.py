@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from math import ceil
 from time import monotonic
@@ -590,20 +590,40 @@ async def _search(ground: _Ground) -> Found:
 
 
 async def _has_times(ground: _Ground, region: str, came: Collection[datetime], takes_fields: bool) -> bool:
-    """Whether times within a day narrow: fewer rows come, and each obeys. The zone of the index is the server's, or UTC."""
-    last = max(came)
-    of_day = sorted(at for at in came if at.date() == last.date())
-    if len(set(of_day)) < 2:
-        return False
-    middle = of_day[len(of_day) // 2]
-    later_that_day = (
-        f'[QLREGION "{region}"] = "{last:%Y%m%d}" AND [QLREGION "OTModifyTime"] > "{middle:%H%M%S}"'
-    )
-    try:
-        later = await _searched(ground, later_that_day, takes_fields=takes_fields)
-    except (NotReadable, Malformed):
-        return False
-    return 0 < len(later) < len(of_day) and all(at > middle for at in later)
+    """Whether times within a day cut it in two, and each row obeys. In which zone the index writes them nobody says: the server's, or
+    UTC. Cutting a day needs no zone, only that one is obeyed.
+    """
+    for zone in (ground.client.settings.tz, UTC):
+        days: dict[date, set[time]] = {}
+        for at in came:
+            local = at.astimezone(zone)
+            days.setdefault(local.date(), set()).add(local.time().replace(microsecond=0))
+        day = max((day for day, times in days.items() if len(times) > 1), default=None)
+        if day is None:
+            continue  # with one time nothing can be cut
+        times = sorted(days[day])
+        middle = times[len(times) // 2]
+        try:
+            parts = [
+                await _searched(
+                    ground,
+                    f'[QLREGION "{region}"] = "{day:%Y%m%d}" AND [QLREGION "OTModifyTime"] {side} "{middle:%H%M%S}"',
+                    takes_fields=takes_fields,
+                )
+                for side in (">=", "<")
+            ]
+        except (NotReadable, Malformed):
+            return False
+        late, early = ([at.astimezone(zone) for at in part] for part in parts)
+        if (
+            late
+            and early
+            and all(at.date() == day for at in late + early)
+            and all(at.time() >= middle for at in late)
+            and all(at.time() < middle for at in early)
+        ):
+            return True
+    return False
 
 
 async def _searched(ground: _Ground, where: str, *, takes_fields: bool = True) -> list[datetime]:
