@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -64,6 +64,66 @@ async def test_a_workspace_of_which_the_index_lacks_something_is_listed(server: 
     by_search = await read(server)
     assert without_source(by_search) == without_source(by_list)
     assert server.asked("/nodes/{id}/nodes") > 0
+
+
+def counting_nothing(client: Client, but: int = 0) -> None:
+    """From now on every container counts 0 items, but this one."""
+
+    def emptied(given: Any) -> Any:
+        if isinstance(given, list):
+            return [emptied(one) for one in given]
+        if not isinstance(given, dict):
+            return given
+        kept = given.get("id") == but
+        return {k: 0 if k == "container_size" and not kept else emptied(v) for k, v in given.items()}
+
+    call = client._call
+
+    async def changed(method: str, path: str, url: str, form: Any) -> Any:
+        return emptied(await call(method, path, url, form))
+
+    client._call = changed  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("search", [True, False], ids=["by search", "by lists"])
+async def test_a_server_whose_containers_all_count_0_hides_no_document(server: Server, search: bool) -> None:
+    server.quirks(folders=2)
+    by_list = await read(server, search=False)
+    server.quirks(search_lag=36 * 3600, folders=2)  # the index has no document
+    async with server.client() as client:
+        counting_nothing(client)
+        reader = extractor(client)
+        found = await read_by(reader, NOON if search else None)
+        assert without_source(found) == without_source(by_list)
+        assert client.dialect.counted is False and not found.gaps
+
+
+async def read_by(reader: Extractor, located_at: datetime | None) -> FactBatch:
+    rows = [ListedWorkspace(n, "", NOON, "Contract") for n in SOME]
+    where = await reader.feed.locate(located_at) if located_at else None
+    return await reader.read_workspaces(rows, located=where)
+
+
+async def test_what_was_found_in_a_container_shows_that_0_is_no_count(server: Server) -> None:
+    by_list = await read(server, search=False)
+    async with server.client() as client:
+        counting_nothing(client, but=FULL)
+        found = await read_by(extractor(client), NOON)
+        assert client.dialect.counted is False, "the search found a document in one that counts 0"
+    assert without_source(found) == without_source(by_list)
+
+
+async def test_a_count_above_0_is_learned_and_lets_empty_containers_be_left_out(server: Server) -> None:
+    async with server.client() as client:
+        reader = extractor(client)
+        await reader.read_workspaces([ListedWorkspace(CONTRACTS[9], "", NOON, "Contract")])
+        assert client.dialect.counted is None
+        assert server.asked("/nodes/{id}/nodes") == 1, "nothing shows yet that this server counts"
+        await reader.read_workspaces([ListedWorkspace(FULL, "", NOON, "Contract")])
+        assert client.dialect.counted is True
+        server.mark()
+        await reader.read_workspaces([ListedWorkspace(CONTRACTS[9], "", NOON, "Contract")])
+        assert server.asked("/nodes/{id}/nodes") == 0
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ async def test_250_workspaces_without_documents_take_one_request_for_attributes(
     ]
     async with server.client() as client:
         extractor = Extractor(client, Needs())
-        await extractor.read_workspaces(rows(1004))  # learns the definitions
+        await extractor.read_workspaces(rows(1004, contracts.FULL))  # learns definitions, and that it counts
         server.mark()
         batch = await extractor.read_workspaces(rows(*numbers))
     assert len(of(batch, Workspace)) == 238

@@ -34,8 +34,6 @@ DAY = timedelta(days=1)
 LOCATION = "{'OTLocation'}"
 """The region that a search selects which takes no `fields`; properties come in any case."""
 
-CONTAINERS = (parse.FOLDER, parse.WORKSPACE)
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -231,7 +229,7 @@ class ChangeFeed:
             # Containers come first, and the sort holds within each group: the end is where the last row is old, and no container.
             last = rows[-1] if rows else None
             old = last is not None and last.deleted is not None and last.deleted < since
-            if last is not None and old and last.type not in CONTAINERS:
+            if last is not None and old and last.type not in parse.CONTAINERS:
                 break
             if page.number >= MOST_BIN_PAGES:
                 self.skipped.append(f"recycle bin: more than {MOST_BIN_PAGES} pages in mode {mode}")

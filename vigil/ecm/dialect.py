@@ -90,6 +90,7 @@ class Dialect:
     sorted: bool | None = None  # whether lists of workspaces obey desc_modify_date
     dates: DateFilter | None = None
     wall: int | None = None  # after how many rows a list of workspaces stopped, though its count said more
+    counted: bool | None = None  # whether a container has counted what is in it; False: 0 stood for more
     starts_with: bool | None = None  # whether a bare `where_name` means the start of the name
     kind: KindSpelling | None = None
     step_ends: StepEnds | None = None

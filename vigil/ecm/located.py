@@ -2,13 +2,15 @@
 docs/contracts/ecm.md#search.
 
 The search only names them: each is read by its id, and a workspace counts as read whole only where every container in it holds exactly
-as many items as were found in it. Where one does not, its lists are read.
+as many items as were found in it. Where one does not, its lists are read. `vigil.ecm.counts` says when a count of 0 is
+believed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from vigil.ecm import parse
@@ -81,10 +83,10 @@ class Contents:
         yield from self.documents
         yield from self.folders
 
-    def is_whole(self, node: Json, found: Mapping[int, Json]) -> bool:
+    def is_whole(self, node: Json, found: Mapping[int, Json], zero: bool) -> bool:
         """Whether these are all: each was read and lies where it was found, and each container holds as many as were found in it.
 
-        `node` is the row of the workspace, `found` are the rows of the others.
+        `node` is the row of the workspace, `found` are the rows of the others. `zero`: whether a count of 0 is believed.
         """
         held: dict[int, int] = defaultdict(int)
         for number, place in (*self.documents.items(), *self.folders.items()):
@@ -97,6 +99,18 @@ class Contents:
         rows = {self.workspace: node} | {folder: found[folder] for folder in self.folders}
         try:
             with parse.shaped(PATH):
-                return all(parse.held(parse.properties(row)) == held[place] for place, row in rows.items())
+                counts = {place: parse.held(parse.properties(row)) for place, row in rows.items()}
         except Malformed:
             return False
+        return all(count == held[place] and (zero or count != 0) for place, count in counts.items())
+
+    def uncounted(self, node: Json, found: Mapping[int, Json]) -> int | None:
+        """A container that counts 0 though something was read by its id that lies in it; None if there is none."""
+        for number, place in (*self.documents.items(), *self.folders.items()):
+            row = node if place == self.workspace else found.get(place)
+            if number in found and row is not None:
+                with suppress(Malformed), parse.shaped(PATH):
+                    lies_there = parse.integer(parse.properties(found[number]).get("parent_id")) == place
+                    if lies_there and parse.held(parse.properties(row)) == 0:
+                        return place
+        return None

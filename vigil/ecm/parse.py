@@ -16,6 +16,8 @@ LARGEST = 2**63 - 1
 FOLDER, DOCUMENT, SHORTCUT, WORKSPACE = 0, 144, 1, 848
 """Node types (docs/contracts/ecm.md#nodes)."""
 
+CONTAINERS = (FOLDER, WORKSPACE)
+
 
 @contextmanager
 def shaped(path: str) -> Iterator[None]:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from vigil.compliance.facts import Document, Fact
-from vigil.ecm import categories, mapping, parse
+from vigil.ecm import categories, counts, mapping, parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client, Params
@@ -88,9 +88,10 @@ class WorkspaceReader:
     ) -> FactBatch:
         """See `Extractor.read_workspaces`."""
         classified = located.classifications if located is not None else {}
-        with self._client.counting() as counts:
+        with self._client.counting() as used:
             by_id = {row.id: row for row in rows}
             nodes, missed = await self._nodes(list(by_id))
+            counts.weigh(self._client, nodes.values())
             unsure = {number for gap in missed for number in gap.workspaces}
             away = [number for number in by_id if number not in nodes and number not in unsure]
             lost, doubts = await gone(self._client, away, left_out=2, there=nodes)
@@ -109,13 +110,13 @@ class WorkspaceReader:
             gaps = (*missed, *doubts, *_gaps(readings), *broken)
             lacking = {reading.id: reading.lacking for reading in readings if reading.lacking}
             folders = {reading.id: tuple(reading.folders) for reading in readings if reading.folders}
-            return FactBatch(tuple(facts), tombs, gaps, counts.requests, lacking=lacking, folders=folders)
+            return FactBatch(tuple(facts), tombs, gaps, used.requests, lacking=lacking, folders=folders)
 
     async def read_documents(
         self, places: Mapping[int, int], parents: Mapping[int, int | None], classified: Classified
     ) -> tuple[FactBatch, frozenset[int]]:
         """See `Extractor.read_documents`."""
-        with self._client.counting() as counts:
+        with self._client.counting() as used:
             found, gaps = await read_nodes(self._client, list(places), self._document_fields())
             unsure = {node for gap in gaps for node in gap.workspaces}
             gaps = [replace(gap, workspaces=tuple({places[node] for node in gap.workspaces})) for gap in gaps]
@@ -133,7 +134,7 @@ class WorkspaceReader:
             names = await self._names(list(readings.values()))
             facts, broken = _facts(readings.values(), lambda reading: mapping.documents(reading, names))
             every = (*gaps, *broken, *_gaps(list(readings.values())))
-            batch = FactBatch(tuple(facts), (), every, counts.requests)
+            batch = FactBatch(tuple(facts), (), every, used.requests)
             return batch, frozenset(elsewhere)
 
     def _is_document(self, row: Json, parent: int | None) -> bool:
@@ -160,9 +161,13 @@ class WorkspaceReader:
         contents = {reading.id: located.inside(reading.id) for reading in readings}
         ids = [node for inside in contents.values() for node in inside]
         found, _ = await read_nodes(self._client, ids, self._document_fields())
+        counts.weigh(self._client, found.values())
+        for reading in readings:
+            if (place := contents[reading.id].uncounted(reading.node, found)) is not None:
+                counts.contradict(self._client, place)
         for reading in readings:
             inside = contents[reading.id]
-            whole = inside.is_whole(reading.node, found)
+            whole = inside.is_whole(reading.node, found, counts.believed(self._client))
             if not whole or not all(self._is_document(found[node], None) for node in inside.documents):
                 continue
             try:
@@ -202,7 +207,7 @@ class WorkspaceReader:
         size = parse.held(reading.properties)
         if reading.by_search:
             parts.append(self._all_versions(reading))
-        elif self._needs.documents and size != 0:
+        elif self._needs.documents and not self._is_empty(size):
             parts.append(_part(reading, "documents", self._folder(reading, reading.id, size, 0)))
         if self._needs.of("comments", reading.type):
             parts.append(_part(reading, "comments", self._audit(reading, since)))
@@ -214,6 +219,10 @@ class WorkspaceReader:
             parts.append(_part(reading, "related", self._related(reading)))
         await asyncio.gather(*parts)
 
+    def _is_empty(self, size: int | None) -> bool:
+        """Whether a container that counts so many items need not be listed."""
+        return size == 0 and counts.believed(self._client)
+
     async def _folder(self, reading: RawWorkspace, node: int, size: object, depth: int) -> None:
         """The documents in a container, which counts that many items, and in the folders inside it."""
         path = f"/v2/nodes/{node}/nodes"
@@ -224,6 +233,9 @@ class WorkspaceReader:
             fields.append(CATEGORIES)
         params: Params = {"fields": fields, "sort": "desc_modify_date"}
         rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=CHILDREN_PAGE)
+        if size == 0 and rows:
+            counts.contradict(self._client, node)
+        counts.weigh(self._client, rows)
         with parse.shaped(path):
             inside = self._children(reading, rows, path)
             reading.lacking += max(0, (parse.integer(size) or 0) - len(rows))
@@ -234,7 +246,7 @@ class WorkspaceReader:
     def _children(
         self, reading: RawWorkspace, rows: Sequence[Json], path: str
     ) -> list[tuple[int, int | None]]:
-        """Store the documents and folders among some rows. Returns the non-empty folders, and how many items each has."""
+        """Store the documents and folders among some rows. Returns the folders to list, and how many items each says that it has."""
         inside: list[tuple[int, int | None]] = []
         for row in rows:
             found = parse.properties(row)
@@ -246,7 +258,7 @@ class WorkspaceReader:
             elif kind == parse.FOLDER:
                 size = parse.held(found)
                 reading.folders.append(self._stamp(row))
-                inside += [(parse.node_id(row), size)] if size != 0 else []
+                inside += [] if self._is_empty(size) else [(parse.node_id(row), size)]
         return inside
 
     async def _versions(self, child: Child) -> None:

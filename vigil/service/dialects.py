@@ -172,6 +172,7 @@ def _parts(found: Dialect, of: Estate) -> list[tuple[str, str, tuple[str, str] |
         ("sorted", "sorted lists", _sorted(found, of)),
         ("dates", "date filter", (_DATES.get(found.dates, ""),)),
         ("wall", "end of lists", _wall(found, of)),
+        ("counted", "counts of items", _counted(found)),
         ("starts_with", "name filter", (_starts_with(found),)),
         ("kind", "own workflows", (_KINDS.get(found.kind, ""),)),
         ("step_ends", "ends of steps", _step_ends(found)),
@@ -230,6 +231,14 @@ def _wall(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     pages = sum(ceil(n / LIST_PAGE) for n in beyond.values())
     costs = f"{pages} requests and one for each start of names, instead of {pages}" if beyond else ""
     return f"a list stops after {found.wall} rows{f' ({lists})' if lists else ''}", costs
+
+
+def _counted(found: Dialect) -> tuple[str, str] | tuple[str]:
+    if found.counted is False:
+        return "a container that counts 0 may have items", "a request for each container that counts 0"
+    if found.counted is None:
+        return ("no container has counted an item yet: those with 0 are listed",)
+    return ("containers count their items",)
 
 
 def _step_ends(found: Dialect) -> tuple[str, str] | tuple[str]:

@@ -30,6 +30,10 @@ MENDS: Mapping[str, Mend] = {
         "No setting is known: lists end here by themselves. Vigil reads the rest by type and by the starts of names. Archive old "
         "workspaces, or limit what the service user sees to what rules are about.",
     ),
+    "counts of items": Mend(
+        lambda d: d.counted is False,
+        "No setting is known to change this. Vigil lists each container that counts 0. Nothing is lost.",
+    ),
     "ends of steps": Mend(
         lambda d: d.step_ends is StepEnds.UNKNOWN,
         "Let the service user see the details of workflows (/v2/workflows/status/info, which old versions do not have). Until then "

@@ -33,6 +33,9 @@ SERVER = "ecm: "
 """How the names of the checks of the dialect begin."""
 AUDIT, WORKFLOWS, ROLES, MISSING = "audit trail", "workflows", "roles", "missing documents"
 
+SHOWN_BY_ANSWERS = ("wall", "counted")
+"""The fields of the dialect that no probe finds."""
+
 CAPS_EXPECTED: Mapping[str, int] = {"workspaces": 500, "children of a node": 100}
 """The rows in a page by the contract (docs/contracts/ecm.md#paging), which the extraction requests."""
 
@@ -59,8 +62,8 @@ async def examine(
 ) -> EcmChecks:
     """Check Extended ECM. `client` is open; if `rules` is None (they could not be loaded), the checks of their needs are left out.
 
-    `known` are items to probe with, from the ledger, and `before` is the dialect as runs know it: of that only the wall is taken over,
-    which no probe finds.
+    `known` are items to probe with, from the ledger, and `before` is the dialect as runs know it: of that only what no probe finds is
+    taken over.
     """
     first = await let_in(client)
     if any(c.state is CheckState.FAIL for c in first):
@@ -138,7 +141,8 @@ async def _dialect(
 ) -> list[Check]:
     """A check for each part of the server's dialect, probed now, with what it costs in an estate of this size."""
     types = [t.id for t in schema if t.id is not None]
-    client.dialect = Dialect(wall=before.wall, why={"wall": before.why.get("wall", "")})
+    told = {name: getattr(before, name) for name in SHOWN_BY_ANSWERS}
+    client.dialect = Dialect(**told, why={name: before.why.get(name, "") for name in told})
     client.dialect = await probes.probe(client, replace(known, types=known.types or types), now())
     counts = {t.name: await _count(client, t.id) for t in schema if t.id is not None}
     of = dialects.Estate(
