@@ -92,7 +92,7 @@ def test_a_node_in_the_bin_has_who_deleted_it_and_where_it_was() -> None:
     }
     answer = {"results": [{"data": {"properties": properties | dates}}, {"data": {"properties": {}}}]}
     rows, odd = deleted(answer, UTC)
-    assert rows == [DeletedNode(7, "n", 848, 5, AT, 3)]
+    assert rows == [DeletedNode(7, "n", 848, 5, AT, 3, is_container=True)]
     assert len(odd) == 1
     with pytest.raises(Malformed):
         deleted({}, UTC)

@@ -107,7 +107,7 @@ def test_a_probe_that_failed_is_made_again_after_an_hour_and_no_other(
     sandbox.faults(
         ecm={"script": [{"endpoint": "GET /v2/volumes/recyclebin/nodes", "what": "503", "times": 99}]}
     )
-    assert connected(sandbox, ledger, NOON)[0].dialect.unanswered == {"bin"}
+    assert connected(sandbox, ledger, NOON)[0].dialect.unanswered == {"bin", "bin_sorted"}
     sandbox.faults(ecm={"clear": True})
     later, asked = connected(sandbox, ledger, NOON + 61 * MINUTES)
     assert later.dialect.bin == "anyone_deleted_today"

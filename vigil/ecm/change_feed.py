@@ -218,24 +218,32 @@ class ChangeFeed:
         return found
 
     async def _thrown(self, mode: str, since: datetime) -> list[DeletedNode]:
-        found: list[DeletedNode] = []
+        """What a mode shows as deleted since: all pages, up to MOST_BIN_PAGES, where a row is not in order."""
+        listed: list[DeletedNode] = []
         odd: list[Json] = []
         params = {"mode": mode, "sort": "desc_deleted_date", "fields": "properties"}
         async for page in walk(
             self._client, recycle_bin.PATH, params, key=parse.node_id, limit=PAGE, odd=odd
         ):
             rows, _ = recycle_bin.rows({"results": list(page.rows)}, self._zone)
-            found += [row for row in rows if row.deleted is None or row.deleted >= since]
+            listed += rows
+            if self._client.dialect.bin_sorted is not False and (wrong := recycle_bin.misplaced(listed)):
+                why = f"recycle bin, mode {mode}: node {wrong.id} is not in the order that was asked for"
+                self._client.learn(bin_sorted=False, why=why)
             # Containers come first, and the sort holds within each group: the end is where the last row is old, and no container.
-            last = rows[-1] if rows else None
-            old = last is not None and last.deleted is not None and last.deleted < since
-            if last is not None and old and last.type not in parse.CONTAINERS:
+            last = rows[-1] if rows and self._client.dialect.bin_sorted is not False else None
+            if (
+                last is not None
+                and not last.is_container
+                and last.deleted is not None
+                and last.deleted < since
+            ):
                 break
             if page.number >= MOST_BIN_PAGES:
                 self.skipped.append(f"recycle bin: more than {MOST_BIN_PAGES} pages in mode {mode}")
                 break
         self.skipped += ["recycle bin: a row has no id"] if odd else []
-        return found
+        return [row for row in listed if row.deleted is None or row.deleted >= since]
 
 
 class _TimesIgnored(Exception):

@@ -105,6 +105,7 @@ class Dialect:
     search: SearchDialect | None = None  # None with `search_known`: there is none that is believed
     search_known: bool = False
     bin: str | None = None  # the mode of the recycle bin that is allowed; "" for none
+    bin_sorted: bool | None = None  # whether its rows obey desc_deleted_date, containers first
     why: Mapping[str, str] = field(default_factory=dict)
     doubted: bool = False
     blind: bool = False  # whether it was probed when nothing of the estate was known

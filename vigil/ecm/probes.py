@@ -15,7 +15,7 @@ from math import ceil
 from time import monotonic
 from typing import Any
 
-from vigil.ecm import parse
+from vigil.ecm import parse, recycle_bin
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
 from vigil.ecm.dialect import (
@@ -641,23 +641,31 @@ async def _search_rows(ground: _Ground, where: str, takes_fields: bool = False) 
 
 
 async def _bin(ground: _Ground) -> Found:
+    """The first mode that is allowed, and whether the first rows come in order: runs compare the others."""
     said = ""
     for mode in BIN_MODES:
         params: Params = {
             "mode": mode,
             "sort": "desc_deleted_date",
             "fields": "properties",
-            "limit": 1,
+            "limit": SHORT,
             "page": 1,
         }
         try:
-            parse.rows(
-                await ground.get("/v2/volumes/recyclebin/nodes", params), "/v2/volumes/recyclebin/nodes"
-            )
+            rows, _ = recycle_bin.rows(await ground.get(recycle_bin.PATH, params), ground.client.settings.tz)
         except (NotReadable, Refused) as error:
             said = said or error.message
             continue
-        return {"bin": mode}, f"{mode} can be read"
+        if wrong := recycle_bin.misplaced(rows):
+            return {
+                "bin": mode,
+                "bin_sorted": False,
+            }, f"{mode} can be read; node {wrong.id} is not in the order that was asked for"
+        compared = len({row.deleted for row in rows}) > 1
+        return {
+            "bin": mode,
+            "bin_sorted": True if compared else None,
+        }, f"{mode} can be read, {len(rows)} rows"
     return {"bin": ""}, f"refused: {said}"
 
 
@@ -690,7 +698,7 @@ PROBES = (
     Probe(("date_form", "offset"), _date_form, {}),
     Probe(("dates",), _dates, {"dates": DateFilter.NONE}),
     Probe(("search", "search_known"), _search, {"search": None, "search_known": True}),
-    Probe(("bin",), _bin, {"bin": ""}),
+    Probe(("bin", "bin_sorted"), _bin, {"bin": ""}),
     Probe(("starts_with",), _starts_with, {}),
 )
 

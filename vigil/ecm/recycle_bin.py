@@ -5,6 +5,7 @@ A node in the bin is deleted. One that is not there says nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -19,7 +20,7 @@ PATH = "/v2/volumes/recyclebin/nodes"
 
 @dataclass(frozen=True, slots=True)
 class DeletedNode:
-    """A node in the bin. `by` is the id of the person who deleted it."""
+    """A node in the bin. `by` is the id of the person who deleted it; containers are a group of their own."""
 
     id: int
     name: str
@@ -27,6 +28,20 @@ class DeletedNode:
     parent: int | None
     deleted: datetime | None
     by: int | None
+    is_container: bool = False
+
+
+def misplaced(listed: Iterable[DeletedNode]) -> DeletedNode | None:
+    """The first row that does not come in the documented order: containers first, the newest deletion first in each of both groups."""
+    before: dict[bool, datetime | None] = {}
+    for row in listed:
+        last = before.get(row.is_container)
+        if row.is_container and False in before:
+            return row
+        if last is not None and row.deleted is not None and row.deleted > last:
+            return row
+        before[row.is_container] = row.deleted or last
+    return None
 
 
 def rows(answer: Json, zone: tzinfo) -> tuple[list[DeletedNode], list[Gap]]:
@@ -44,11 +59,13 @@ def rows(answer: Json, zone: tzinfo) -> tuple[list[DeletedNode], list[Gap]]:
 
 def _row(row: Json, zone: tzinfo) -> DeletedNode:
     found = parse.properties(row)
+    kind, container = parse.integer(found.get("type")), found.get("container")
     return DeletedNode(
         id=parse.identity(found["id"]),
         name=parse.clean(str(found.get("name") or "")),
-        type=parse.integer(found.get("type")),
+        type=kind,
         parent=parse.integer(found.get("parent_id")),
         deleted=parse.instant(found.get("deleted_date"), zone),
         by=parse.integer(found.get("deleted_user_id")),
+        is_container=container if isinstance(container, bool) else kind in parse.CONTAINERS,
     )

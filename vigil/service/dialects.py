@@ -13,6 +13,7 @@ from math import ceil
 
 from vigil.compliance import facts as f
 from vigil.ecm import Client, dialect, probes
+from vigil.ecm.change_feed import MOST_BIN_PAGES
 from vigil.ecm.dialect import DateFilter, DateForm, Dialect, KindSpelling, NodesForm, RelatedForm, StepEnds
 from vigil.ecm.probes import Known
 from vigil.ledger import Ledger, watermarks
@@ -183,6 +184,7 @@ def _parts(found: Dialect, of: Estate) -> list[tuple[str, str, tuple[str, str] |
         ("date_form", "dates", (_date_form(found),)),
         ("search", "search", _search(found)),
         ("bin", "recycle bin", _bin(found)),
+        ("bin_sorted", "order of the bin", _bin_sorted(found)),
     ]  # fmt: skip
 
 
@@ -310,6 +312,12 @@ def _bin(found: Dialect) -> tuple[str, str] | tuple[str]:
         if found.bin
         else "refused: deletions are found by scans of all known items",
     )
+
+
+def _bin_sorted(found: Dialect) -> tuple[str, str] | tuple[str]:
+    if found.bin_sorted is False:
+        return "the recycle bin is not sorted", f"up to {MOST_BIN_PAGES} requests a run instead of 1"
+    return ("the recycle bin is sorted" if found.bin_sorted else "",)
 
 
 LOSSES: Mapping[str, Sequence[tuple[Callable[[Dialect], bool], str]]] = {

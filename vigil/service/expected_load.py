@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-from vigil.ecm.change_feed import DAY
+from vigil.ecm.change_feed import DAY, MOST_BIN_PAGES
 from vigil.ecm.change_feed import PAGE as SEARCH_PAGE
 from vigil.ecm.dialect import Dialect, NodesForm, RelatedForm, StepEnds
 from vigil.ecm.model import Needs
@@ -45,7 +45,7 @@ def of_a_run(found: Dialect, needs: Needs, size: EstateSize, lookups: int) -> Ma
         "login": LOGIN,
         "lists of workspaces": dialects.list_requests(found, size.listed),
         "search": _search(found, size),
-        "recycle bin": 1 if found.bin else 0,
+        "recycle bin": (MOST_BIN_PAGES if found.bin_sorted is False else 1) if found.bin else 0,
         "what changed": SHORT_COST * size.changed_a_run,
         "dates of known items": _dates(size, limits),
     }

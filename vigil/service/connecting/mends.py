@@ -57,6 +57,10 @@ MENDS: Mapping[str, Mend] = {
         "In the administration of the Recycle Bin, let the service user see what anybody deleted. Without it a deletion is found by "
         "scans, which takes longer.",
     ),
+    "order of the bin": Mend(
+        lambda d: d.bin_sorted is False,
+        "No setting is known to change this. Vigil reads more pages: purge old items from the Recycle Bin to keep them few.",
+    ),
 }
 """By the name of the line in `dialects.described`."""
 
