@@ -34,7 +34,7 @@ from vigil.rulefiles import read_rules
 from vigil.sandbox.generate.generator import Generated, generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.doctor import clocks, ecm, firebase, ledger, rules
-from vigil.service.doctor.health import Check, CheckState
+from vigil.service.doctor.health import Check, CheckState, well
 from vigil.service.run import utc_now
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -307,6 +307,31 @@ def test_what_a_server_does_not_do_is_a_warning_with_its_cost_in_requests(
     assert costs in found.do
 
 
+@pytest.mark.parametrize(
+    ("quirks", "line", "loses"),
+    [
+        ({"modules_absent": ["search"]}, "search", "are noticed later"),
+        ({"modules_absent": ["recyclebin"]}, "recycle bin", "a deletion is noticed later"),
+        (
+            {"bin_modes_off": ["anyone_deleted", "anyone_deleted_today"]},
+            "recycle bin",
+            "a deletion is noticed later",
+        ),
+        ({"modules_absent": ["classifications"]}, "document types", "do not judge"),
+        ({"nodes_list_fields": "none"}, "attributes", "an expiry date that changed"),
+    ],
+)
+def test_what_is_lost_is_a_warning_that_says_what_and_not_that_nothing_is(
+    sandbox: SandboxProcess, shipped: RuleSet, quirks: dict[str, object], line: str, loses: str
+) -> None:
+    quirk(sandbox, **quirks)
+    checks = examine(sandbox, shipped)
+    found = checks[f"ecm: {line}"]
+    assert found.state is CheckState.WARN
+    assert loses in found.do and "nothing is lost" not in found.do
+    assert well([found]), "the doctor does not fail for it"
+
+
 def test_lists_of_one_page_that_are_not_sorted_cost_nothing(
     sandbox: SandboxProcess, shipped: RuleSet
 ) -> None:
@@ -327,6 +352,8 @@ def test_a_wall_that_runs_met_is_shown_with_both_numbers(sandbox: SandboxProcess
     (found,) = (c for c in asyncio.run(go()).checks if c.name == "ecm: end of lists")
     assert found.state is CheckState.WARN
     assert "a list stops after 5 rows" in found.saw and "Contract: 5 of " in found.saw
+    assert "is not seen" in found.do and "it costs requests: " in found.do
+    assert "nothing is lost" not in found.do, "whether the parts bring every row nobody knows"
 
 
 # -- Firebase

@@ -6,7 +6,7 @@ Contract: docs/contracts/ecm.md#dialect.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
@@ -150,7 +150,7 @@ def estate(ledger: Ledger) -> Estate:
 
 def described(found: Dialect, of: Estate) -> list[Line]:
     """A line for each part of the dialect, with the requests that follow from the size of the estate."""
-    lines = [_line(found, field, name, *said) for field, name, said in _parts(found, of)]
+    lines = [_line(found, of, field, name, *said) for field, name, said in _parts(found, of)]
     if of.workspaces:
         return lines
     return [
@@ -159,11 +159,12 @@ def described(found: Dialect, of: Estate) -> list[Line]:
     ]
 
 
-def _line(found: Dialect, field: str, name: str, saw: str, costs: str = "") -> Line:
+def _line(found: Dialect, of: Estate, field: str, name: str, saw: str, costs: str = "") -> Line:
     why = found.why.get(field, "")
     if not saw:
         return Line(name, why or "not probed yet", known=False)
-    loses = next((said for lacks, said in LOSSES.get(name, ()) if lacks(found)), "")
+    lacks, said = LOSSES.get(name, (lambda d, of: False, ""))
+    loses = said if lacks(found, of) else ""
     return Line(name, f"{saw} ({why})" if why else saw, costs, loses, field not in found.unanswered)
 
 
@@ -228,11 +229,16 @@ def _sorted(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
 def _wall(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     if found.wall is None:
         return ("no list is known to stop before its own count",)
-    beyond = {name: n for name, n in of.workspaces.items() if n > found.wall}
+    beyond = _beyond(found, of)
     lists = "; ".join(f"{name}: {found.wall} of {n}" for name, n in beyond.items())
     pages = sum(ceil(n / LIST_PAGE) for n in beyond.values())
     costs = f"{pages} requests and one for each start of names, instead of {pages}" if beyond else ""
     return f"a list stops after {found.wall} rows{f' ({lists})' if lists else ''}", costs
+
+
+def _beyond(found: Dialect, of: Estate) -> dict[str, int]:
+    """The types with more workspaces than a list gives before it stops, and how many they have."""
+    return {name: n for name, n in of.workspaces.items() if found.wall is not None and n > found.wall}
 
 
 def _counted(found: Dialect) -> tuple[str, str] | tuple[str]:
@@ -320,28 +326,32 @@ def _bin_sorted(found: Dialect) -> tuple[str, str] | tuple[str]:
     return ("the recycle bin is sorted" if found.bin_sorted else "",)
 
 
-LOSSES: Mapping[str, Sequence[tuple[Callable[[Dialect], bool], str]]] = {
-    "ends of steps": [
-        (
-            lambda d: d.step_ends is StepEnds.UNKNOWN,
-            "when a step was completed is not known: Vigil takes the time of the run that saw it",
-        )
-    ],
-    "document types": [
-        (
-            lambda d: d.classifications is False,
-            "the types of documents are not known: rules that need them do not judge",
-        )
-    ],
-    "search": [
-        (
-            lambda d: d.search_known and d.search is None,
-            "new versions, and documents inside folders, are noticed later: when a scan of everything known comes to them",
-        )
-    ],
-    "recycle bin": [
-        (lambda d: d.bin == "", "a deletion is noticed later: when a scan of everything known comes to it")
-    ],
+LOSSES: Mapping[str, tuple[Callable[[Dialect, Estate], bool], str]] = {
+    "attributes": (
+        lambda d, of: d.nodes is NodesForm.NONE,
+        "an expiry date that changed on a document is noticed later: when its modify date moves, or its workspace is read",
+    ),
+    "end of lists": (
+        lambda d, of: bool(_beyond(d, of)),
+        "the rest is read by dates and by starts of names, and a row that none of them brings is not seen: where rows lack by the "
+        "list's own count, the run says that it is incomplete",
+    ),
+    "ends of steps": (
+        lambda d, of: d.step_ends is StepEnds.UNKNOWN,
+        "when a step was completed is not known: Vigil takes the time of the run that saw it",
+    ),
+    "document types": (
+        lambda d, of: d.classifications is False,
+        "the types of documents are not known: rules that need them do not judge",
+    ),
+    "search": (
+        lambda d, of: d.search_known and d.search is None,
+        "new versions, and documents inside folders, are noticed later: when a scan of everything known comes to them",
+    ),
+    "recycle bin": (
+        lambda d, of: d.bin == "",
+        "a deletion is noticed later: when a scan of everything known comes to it",
+    ),
 }
 """By the name of a line: with what the dialect lacks, what is then seen later or not at all."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from vigil.ecm.dialect import DateFilter, Dialect, NodesForm, RelatedForm, StepEnds
 
-NO_SETTING = "No setting is known to change this: it depends on the version. Nothing is lost."
+NO_SETTING = "No setting is known to change this: it depends on the version."
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,10 @@ async def _count(client: Client, type_id: int) -> int | None:
 
 def _of_line(line: dialects.Line) -> Check:
     name = f"{SERVER}{line.name}"
+    if line.loses:
+        return warn(
+            name, line.saw, f"{line.loses}{f'; it costs requests: {line.costs}' if line.costs else ''}"
+        )
     if line.costs:
         return warn(name, line.saw, f"nothing is lost, but it costs requests: {line.costs}")
     return ok(name, line.saw) if line.known else skip(name, line.saw)
