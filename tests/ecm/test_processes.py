@@ -494,6 +494,29 @@ async def test_a_list_that_ignores_the_status_is_read_by_its_rows() -> None:
     assert (again.read, again.vanished) == ((), ())
 
 
+async def test_ended_processes_that_began_before_the_days_asked_for_are_told_apart() -> None:
+    def ended(number: int, begun: str) -> Json:
+        return row(number, "completed", date_initiated=begun)
+
+    rows = [
+        ended(1, "2019-05-01T10:00:00"),
+        ended(2, "2019-06-01T10:00:00Z"),
+        ended(3, (NOON - timedelta(hours=30)).isoformat()),
+        ended(4, "2019-07-01T10:00:00"),
+        ended(5, "2019-08-01T10:00:00"),
+        ended(6, "no date"),
+        row(7, date_initiated="2019-01-01T10:00:00"),
+    ]
+    client = CannedClient({"GET /v2/workflows/status": {"results": rows}})
+    client.clock = lambda: NOON
+    found = await Extractor(client).processes(NOON - timedelta(hours=1), {4: "it was active", 5: UNREAD})
+    assert set(found.read) == {3, 4, 5, 7}, "what was known, began lately, or is open is read in any case"
+    assert found.old == (6, 2, 1), "the last begun first, and before them what tells no date"
+    assert set(found.hashes) == {1, 2, 3, 4, 5, 6, 7}
+    again = await Extractor(client).processes(NOON, found.hashes)
+    assert (again.read, again.old) == ((), ())
+
+
 async def test_a_list_that_counts_more_than_it_has_is_no_whole_list() -> None:
     some = {"results": [row(1)], "collection": {"paging": {"total_count": 2}}}
     found = await Extractor(CannedClient({"GET /v2/workflows/status": some})).processes(None, {2: "abc"})

@@ -129,7 +129,9 @@ class Processes:
 
     `read`: ids whose row is new or differs. `hashes`: the row hash of every active process and of the newest ended ones, for the
     `known` of the next call. `vanished`: were active and are in neither list: they must be read, too, for their end. `active`: those
-    with an open step. A row shows only open steps: one that began and ended beside another changes no hash.
+    with an open step. A row shows only open steps: one that began and ended beside another changes no hash. `old`: ended ones that
+    were never known and began before the days that were asked for, the last begun first. No row tells whether they ended now, or years
+    ago on a server that lists all of them.
     """
 
     read: tuple[int, ...]
@@ -138,6 +140,7 @@ class Processes:
     gaps: tuple[Gap, ...] = ()
     requests: int = 0
     active: tuple[int, ...] = ()
+    old: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from vigil.ecm.gaps import gap_of
 from vigil.ecm.homes import homes
 from vigil.ecm.model import FactBatch, Gap, Gone, Processes
 from vigil.ecm.paging import read_all
+from vigil.ecm.parse import LATEST
 from vigil.ecm.people import MemberDirectory
 from vigil.ecm.presence import WORKFLOW, gone, own_calls
 from vigil.ecm.sound import sound
@@ -34,6 +35,14 @@ ACTIVE, ENDED = ("ontime", "workflowlate"), ("completed", "stopped")
 
 MARGIN = timedelta(days=2)
 """`wfretention` counts days in an unknown zone, and from an end that no row tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A row of a list: its hash, and when the process began, as far as it is told."""
+
+    mark: str
+    begun: datetime | None
 
 
 @dataclass(slots=True)
@@ -70,24 +79,46 @@ class ProcessReader:
             except CallFailed as error:
                 # The workflow module is absent, or does not answer: nothing is known, so nothing vanished.
                 return Processes((), dict(known), (), (gap_of(error),), counts.requests)
-            hashes = {**ended, **active}
+            rows = {**ended, **active}
+            hashes = {number: row.mark for number, row in rows.items()}
             self._listed = frozenset(hashes)
+            old = self._old(rows, known, since)
             self._owed = frozenset(number for number, mark in known.items() if mark == steps.UNREAD)
-            read = tuple(number for number, mark in hashes.items() if known.get(number) != mark)
+            changed = (number for number, mark in hashes.items() if known.get(number) != mark)
+            doubtful = set(old)
+            read = tuple(number for number in changed if number not in doubtful)
             vanished = tuple(
                 number
                 for number, mark in known.items()
                 if number not in hashes and not mark.startswith(steps.DONE)
             )
             running = tuple(n for n, mark in hashes.items() if not mark.startswith(steps.DONE))
-            return Processes(read, hashes, vanished, tuple(gaps), counts.requests, running)
+            return Processes(read, hashes, vanished, tuple(gaps), counts.requests, running, old)
 
-    async def _list(self, statuses: Sequence[str], since: datetime | None, gaps: list[Gap]) -> dict[int, str]:
+    def _old(
+        self, rows: Mapping[int, _Listed], known: Mapping[int, str], since: datetime | None
+    ) -> tuple[int, ...]:
+        """See `Processes.old`. Those of which no row tells when they began come first."""
+        if since is None:
+            return ()
+        until = since - self._client.settings.overlap - MARGIN
+        found = [
+            (row.begun or LATEST, number)
+            for number, row in rows.items()
+            if number not in known
+            and row.mark.startswith(steps.DONE)
+            and (row.begun is None or row.begun < until)
+        ]
+        return tuple(number for _, number in sorted(found, reverse=True))
+
+    async def _list(
+        self, statuses: Sequence[str], since: datetime | None, gaps: list[Gap]
+    ) -> dict[int, _Listed]:
         """The processes of some statuses, with their hashes: of ended ones those that ended since, and some that ended before.
 
         A row without an id is a gap. Which have ended is in the rows: a server may not obey `wstatus`.
         """
-        found: dict[int, str] = {}
+        found: dict[int, _Listed] = {}
         for status in statuses:
             answer = await self._status(status, since)
             with parse.shaped(STATUS):
@@ -96,7 +127,8 @@ class ProcessReader:
                 try:
                     with parse.shaped(STATUS):
                         mark = steps.DONE if steps.is_ended(row, status) else ""
-                        found[steps.process_id(row)] = mark + steps.row_hash(row)
+                        begun = steps.begun(row, self._zone)
+                        found[steps.process_id(row)] = _Listed(mark + steps.row_hash(row), begun)
                 except Malformed as error:
                     gaps.append(gap_of(error))
         return found

@@ -69,6 +69,14 @@ def listed(answer: Json) -> list[Json]:
     return rows
 
 
+def begun(row: Json, zone: tzinfo) -> datetime | None:
+    """When a process began, by its row; None where that is not told, or no date."""
+    try:
+        return parse.instant(wfstatus(row).get("date_initiated"), zone)
+    except (TypeError, ValueError):
+        return None
+
+
 def is_ended(row: Json, asked: str) -> bool:
     """Whether a process has ended: by its row, or without a status there by the status that was asked for."""
     return str(wfstatus(row).get("status_key") or asked).lower() in ENDED

@@ -6,6 +6,7 @@ the next one continues, and reads again only what is not proven to be recorded.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,8 @@ AGAIN = 3
 """How many runs in a row read an unreadable item again; after more failures it is read in turns."""
 
 BACK = "it was gone, and is there again"
+
+log = logging.getLogger("vigil.run")
 
 NOT_ASKED = "not asked: Extended ECM does not answer"
 
@@ -591,7 +594,8 @@ async def changed_processes(reading: Extraction) -> list[int]:
     """The workflows that began, changed or ended since the last run, and the next slice of all active ones.
 
     Their new hashes are saved after they are read. The slice has as many as there are lookups of known items in a run: a step that was
-    assigned and completed while another one stayed open appears in no list.
+    assigned and completed while another one stayed open appears in no list. A server that lists all workflows that ever ended costs no
+    call for each of them at once: see `_some_old`.
     """
     run = reading.run
     with run.ledger.read() as connection:
@@ -603,18 +607,49 @@ async def changed_processes(reading: Extraction) -> list[int]:
     found = await run.extractor.processes(since, known)
     run.gap(found.gaps)
     reading.unfound = bool(found.gaps)
-    run.counters.numbers[Number.WORKFLOWS_CHANGED] += len(found.read) + len(found.vanished)
     reading.hashes = dict(found.hashes)
-    changed = {*found.read, *found.vanished}
-    return sorted(changed | set(_next_active(reading, [p for p in found.active if p not in changed])))
+    most = room(run, WORKFLOWS)
+    old = _some_old(reading, found.old, max(1, most // 2))
+    changed = {*found.read, *found.vanished, *old}
+    run.counters.numbers[Number.WORKFLOWS_CHANGED] += len(changed)
+    active = [p for p in found.active if p not in changed]
+    return sorted(changed | set(_next_active(reading, active, max(0, most - len(old)))))
 
 
-def _next_active(reading: Extraction, active: Iterable[int]) -> list[int]:
+def _some_old(reading: Extraction, old: Sequence[int], most: int) -> Sequence[int]:
+    """Some of the workflows that may have ended long ago: `most` in a run, the others wait for the following runs.
+
+    Before anything was evaluated nothing that has ended is news (decision 0019): there the others count as known without a call.
+    """
+    some, others = old[:most], old[most:]
+    if not others:
+        return some
+    with reading.run.ledger.read() as connection:
+        marks = [
+            watermarks.watermark(connection, name).at
+            for name in (WatermarkName.EVALUATED, WatermarkName.PROCESSES)
+        ]
+    first = marks == [None, None]
+    if not first:
+        waiting = set(others)
+        reading.hashes = {number: mark for number, mark in reading.hashes.items() if number not in waiting}
+    log.info(
+        "run %d: %s that began long before are listed as ended and were not known: %d are read, %d %s",
+        reading.run.id,
+        counted(len(old), "workflow"),
+        len(some),
+        len(others),
+        "had ended before the first run: nothing is told of them" if first else "wait for the next runs",
+    )
+    return some
+
+
+def _next_active(reading: Extraction, active: Iterable[int], most: int) -> list[int]:
     run = reading.run
     with run.ledger.read() as connection:
         cursor = scan_cursors.next_cursor(connection, WatermarkName.WORKFLOWS, "process", run.as_of)
     ahead = sorted(p for p in active if p > int(cursor.get("process") or 0))
-    some = ahead[: room(run, WORKFLOWS)]
+    some = ahead[:most]
     cursor["process"] = str(some[-1]) if len(ahead) > len(some) else ""
     reading.cursors[WatermarkName.WORKFLOWS] = cursor
     return some
