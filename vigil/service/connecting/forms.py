@@ -148,7 +148,7 @@ class Form(BaseModel):
 
 
 class EcmForm(Form):
-    """The address of Extended ECM, and the login: a user with a password, or an OAuth client of OTDS."""
+    """The address of Extended ECM, and the login: a user with a password, there or at OTDS, or an OAuth client of OTDS."""
 
     panel: ClassVar[str] = "Extended ECM"
     subject: ClassVar[str] = "Extended ECM"
@@ -169,6 +169,12 @@ class EcmForm(Form):
         default="",
         title="Domain",
         description="The service user's domain; empty where the server has none",
+    )
+    otds_login: Annotated[str, AfterValidator(_address), Option("--otds-login")] = Field(
+        default="",
+        title="OTDS: login of the user",
+        description="Where OTDS takes the service user's password, such as "
+        "https://otds.example.org/otdsws/v1/authentication/credentials; empty where Extended ECM takes it itself",
     )
     otds_url: Annotated[str, AfterValidator(_address), Option("--otds-url")] = Field(
         default="",
@@ -256,6 +262,7 @@ class EcmForm(Form):
             overlap=timedelta(seconds=self.overlap),
             ca=self.ca,
             domain=self.domain,
+            otds_login=self.otds_login if self.username else "",
             proxy=_open(self.proxy),
         )
 

@@ -108,7 +108,7 @@ async def let_in(client: Client) -> list[Check]:
             return [fail(CONNECTION, str(error), _WHOLE_ADDRESS)]
         do = (
             "correct user and password (`vigil connect`: --ecm-user, VIGIL_ECM_PASSWORD); try them in a browser: the account may be "
-            "locked"
+            "locked, or known to OTDS alone (--otds-login)"
         )
         return [ok(CONNECTION, f"{url} answers"), fail(LOGIN, str(error), do)]
     except Unavailable as error:
@@ -117,6 +117,7 @@ async def let_in(client: Client) -> list[Check]:
     except EcmError as error:
         return [fail(CONNECTION, str(error), _WHOLE_ADDRESS)]
     who = client.settings.username or "the OTDS client"
+    who += " at OTDS" if client.settings.otds_login else ""
     return [ok(CONNECTION, f"{url} answers"), ok(LOGIN, f"logged in as {who}")]
 
 
