@@ -1,5 +1,6 @@
-"""Finds the workspace that contains a node: in one call for a few nodes, parent by parent for many. Contract:
-docs/contracts/ecm.md#workspaces.
+"""Finds the workspace that contains a node, in one call for a few nodes, parent by parent for many, and the type of a workspace.
+
+Contract: docs/contracts/ecm.md#workspaces.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import replace
 
 from vigil.ecm import parse
 from vigil.ecm.client import Client
-from vigil.ecm.errors import CallFailed, Malformed
+from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap, Housed
 from vigil.ecm.nodes import PATH, read_nodes
@@ -74,6 +75,33 @@ async def _workspace_of(client: Client, node: int) -> int | None:
             return parse.identity(answer["id"]) if is_workspace else None
     except CallFailed:
         return None  # climbing shows it
+
+
+async def types_of(client: Client, workspaces: Collection[int]) -> dict[int, int | None]:
+    """See `Extractor.types_of`."""
+    asked = list(workspaces)
+    answers = await asyncio.gather(*(_type_of(client, one) for one in asked), return_exceptions=True)
+    found: dict[int, int | None] = {}
+    for workspace, answer in zip(asked, answers, strict=True):
+        if isinstance(answer, NotReadable | Malformed):
+            found[workspace] = None
+        elif isinstance(answer, CallFailed):
+            continue
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            found[workspace] = answer
+    return found
+
+
+async def _type_of(client: Client, workspace: int) -> int:
+    """The type of a workspace by its own call, whose result is an object or a list of one. Raises CallFailed."""
+    path = f"/v2/businessworkspaces/{workspace}"
+    # It must not appear among those that the service user opened recently.
+    answer = await client.get(path, {"add_recently_accessed": "false"})
+    with parse.shaped(path):
+        data = parse.mapping(parse.single(answer, path)["data"])
+        return parse.identity(parse.mapping(data["business_properties"])["workspace_type_id"])
 
 
 async def housed(client: Client, nodes: Mapping[int, int]) -> Housed:

@@ -34,6 +34,7 @@ from vigil.delivery.webhook.settings import WebhookSettings
 from vigil.ecm.model import EXPIRY
 from vigil.ecm.settings import ClientCredentials, Settings
 from vigil.safe_text import web_address
+from vigil.service.budgets import LOOKUPS
 
 if TYPE_CHECKING:
     from vigil.delivery.email.settings import SmtpSettings
@@ -526,7 +527,7 @@ class SiteForm(Form):
         description="Seconds for which a run retries failed sends before it ends as Undelivered",
     )
     verify_requests: Annotated[int, Option("--verify-requests")] = Field(
-        default=64,
+        default=LOOKUPS,
         ge=1,
         title="Lookups per run",
         description="Lookups of known items in each run, 250 items each",
