@@ -85,7 +85,8 @@ async def prepare(client: Client, ledger: Ledger, run: int, now: datetime) -> No
         until = watermarks.known_until(connection)
     if until is not None and now < until:
         return
-    items = known(ledger) if client.dialect.blind or probes.due(client.dialect, now) else Known()
+    lacks = client.dialect.blind or not client.dialect.search_known
+    items = known(ledger) if lacks or probes.due(client.dialect, now) else Known()
     wanted = probes.due(client.dialect, now, items)
     if wanted:
         with client.counting() as counts:
