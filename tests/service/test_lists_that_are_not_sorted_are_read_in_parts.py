@@ -159,7 +159,7 @@ def test_after_a_run_that_could_not_follow_the_search_the_whole_list_is_read(
     assert many.asked["lists"] <= PART
 
 
-def test_more_new_workspaces_than_a_run_asks_for_make_the_next_one_read_the_whole_list(
+def test_too_many_new_workspaces_make_the_next_run_read_the_whole_list(
     many: Watched, lists_alone: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = many.bench.estate.workspaces

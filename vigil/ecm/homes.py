@@ -79,29 +79,21 @@ async def _workspace_of(client: Client, node: int) -> int | None:
 
 async def types_of(client: Client, workspaces: Collection[int]) -> dict[int, int | None]:
     """See `Extractor.types_of`."""
-    asked = list(workspaces)
-    answers = await asyncio.gather(*(_type_of(client, one) for one in asked), return_exceptions=True)
-    found: dict[int, int | None] = {}
-    for workspace, answer in zip(asked, answers, strict=True):
-        if isinstance(answer, NotReadable | Malformed):
-            found[workspace] = None
-        elif isinstance(answer, CallFailed):
-            continue
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            found[workspace] = answer
-    return found
+    answers = await asyncio.gather(*(_type_of(client, one) for one in workspaces))
+    return {workspace: type for found in answers for workspace, type in found.items()}
 
 
-async def _type_of(client: Client, workspace: int) -> int:
-    """The type of a workspace by its own call, whose result is an object or a list of one. Raises CallFailed."""
+async def _type_of(client: Client, workspace: int) -> dict[int, int | None]:
+    """The type of one workspace, None without one; nothing if the call failed."""
     path = f"/v2/businessworkspaces/{workspace}"
-    # It must not appear among those that the service user opened recently.
-    answer = await client.get(path, {"add_recently_accessed": "false"})
-    with parse.shaped(path):
-        data = parse.mapping(parse.single(answer, path)["data"])
-        return parse.identity(parse.mapping(data["business_properties"])["workspace_type_id"])
+    try:
+        # It must not appear among those that the service user opened recently.
+        answer = await client.get(path, {"add_recently_accessed": "false"})
+        return {workspace: parse.workspace_type(answer, path)}
+    except (NotReadable, Malformed):
+        return {workspace: None}
+    except CallFailed:
+        return {}
 
 
 async def housed(client: Client, nodes: Mapping[int, int]) -> Housed:

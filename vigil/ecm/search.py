@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from vigil.ecm import parse
@@ -44,7 +44,7 @@ class SearchRow:
     current: bool = True
     version: int | None = None
     follow_ups: tuple[Reminder, ...] | None = None
-    created: datetime | None = None
+    created: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
