@@ -10,7 +10,7 @@ from vigil.service.connecting.forms import EcmForm
 
 
 class ExtendedEcm(EcmForm, SchemaOnce, Block):
-    """The address of Extended ECM, and the login: a user with a password, or an OAuth client of OTDS."""
+    """The address of Extended ECM, and the login: a user with a password, there or at OTDS, or an OAuth client of OTDS."""
 
     _block_type_name = "Extended ECM"
     _block_type_slug = "extended-ecm"

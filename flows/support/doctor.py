@@ -58,7 +58,7 @@ async def _of_site(block: Connected, now: Callable[[], datetime]) -> list[Check]
     async with Client(
         replace(block.ecm.client().settings, retries=TRIES, timeout=ANSWER, total_timeout=PATIENCE)
     ) as client:
-        seen = await ecm.examine(client, found, now, items, before)
+        seen = await ecm.examine(client, found, now, items, before, block.site().verify_requests)
         checks += seen.checks
         if found is not None:
             people = await ecm.people(client, found) if seen.schema else None

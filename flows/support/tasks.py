@@ -200,7 +200,7 @@ async def extract(run: Run, accept_fewer: bool = False) -> Extracted:
     back = [
         r for some in extraction.deleted_slices(reading) for r in await look_for(run, whole(some), len(some))
     ]
-    again = extraction.again(run, hints.workspaces.union(*found), back, read)
+    again = extraction.again(run, hints.workspaces.union(*found), [*hints.found, *back], read)
     await read_pages(run, again)
     for some in extraction.related_slices(reading, read | {r.id for r in again}):
         await read_related(run, whole(some), len(some))

@@ -43,6 +43,15 @@ async def test_two_logins_at_once_are_refused_and_an_otds_client_alone_opens_it(
     assert found["results"]["data"]["properties"]["id"] == 1001
 
 
+async def test_a_user_with_an_address_of_otds_logs_in_there(server: Server) -> None:
+    url = server.sandbox.ecm_url.removesuffix("/cs/cs") + "/otdsws/v1/authentication/credentials"
+    block = ExtendedEcm(url=server.sandbox.ecm_url, **LOGIN, otds_login=url, zone=contracts.ZONE)
+    async with block.client() as opened:
+        await opened.get("/v2/nodes/1001")
+    assert server.asked("POST /otdsws/v1/authentication/credentials") == 1
+    assert server.asked("POST /v1/auth") == 0
+
+
 def test_every_setting_of_the_client_can_be_set_in_the_form() -> None:
     block = ExtendedEcm(
         url="https://ecm.example.org/cs/cs", **LOGIN, timeout=5, total_timeout=20, retries=2, overlap=120,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import httpx
 import pytest
@@ -13,9 +15,10 @@ import pytest
 from tests.ecm.conftest import Server
 from tests.ecm.doubles import Answer
 from vigil.ecm import Client, ClientCredentials, Refused, Settings
-from vigil.ecm.errors import CallRefused
+from vigil.ecm.errors import CallRefused, Malformed
 from vigil.ecm.paging import walk
 from vigil.ecm.parse import node_id
+from vigil.recording.exchanges import observed
 
 LIST = "/v2/businessworkspaces"
 
@@ -93,6 +96,94 @@ async def test_a_refused_otds_client_is_refused_in_words(server: Server) -> None
             await client.get("/v2/nodes/1001")
 
 
+def credentials_of(server: Server) -> str:
+    return server.sandbox.ecm_url.removesuffix("/cs/cs") + "/otdsws/v1/authentication/credentials"
+
+
+async def test_a_user_logs_in_at_otds_where_the_connection_says_so(server: Server) -> None:
+    async with server.client(otds_login=credentials_of(server)) as client:
+        await asyncio.gather(*(client.get(f"/v2/nodes/{number}") for number in range(1001, 1020)))
+        server.sandbox.faults(revoke_tickets=True)
+        answer = await client.get("/v2/nodes/1001")
+    assert answer["results"]["data"]["properties"]["id"] == 1001
+    assert server.asked("POST /v1/auth") == 0, "Extended ECM gets no password"
+    assert server.asked("POST /otdsws/v1/authentication/credentials") == client.logins == 2
+
+
+@pytest.mark.parametrize("settings", [{"password": "a-wrong-password"}, {"username": "nobody"}])
+async def test_a_user_whom_otds_refuses_is_tried_once(server: Server, settings: dict[str, Any]) -> None:
+    async with server.client(otds_login=credentials_of(server), **settings) as client:
+        calls = (client.get("/v2/nodes/1001") for _ in range(30))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(one, Refused) for one in results)
+    assert "/otdsws/v1/authentication/credentials" in str(results[0])
+    assert "a-wrong-password" not in str(results[0])
+    assert server.asked("POST /otdsws/v1/authentication/credentials") == 1
+
+
+async def test_otds_is_sent_json_and_its_ticket_is_changed_for_one_of_extended_ecm(
+    double: Callable[[Answer], Client],
+) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if request.url.path.startswith("/otdsws/"):
+            return httpx.Response(200, json={"token": None, "ticket": "of-otds"})
+        return httpx.Response(200, json={"results": {}}, headers={"OTCSTicket": "of-ecm"})
+
+    async with double(answer) as client:
+        url = "http://otds.test/otdsws/v1/authentication/credentials"
+        client._tickets._settings = Settings("http://ecm.test/cs/cs", "v@p", 'p"w&x=1', otds_login=url)
+        await client.get("/v2/nodes/1")
+    assert [(r.method, r.url.path) for r in asked] == [
+        ("POST", "/otdsws/v1/authentication/credentials"),
+        ("GET", "/cs/cs/api/v1/auth"),
+        ("GET", "/cs/cs/api/v2/nodes/1"),
+    ]
+    assert json.loads(asked[0].content) == {"userName": "v@p", "password": 'p"w&x=1'}
+    assert asked[0].headers["content-type"] == "application/json"
+    assert asked[1].headers["OTDSTicket"] == "of-otds"
+    assert asked[2].headers["OTCSTicket"] == "of-ecm"
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"username": "vigil"},
+        {"username": "vigil", "otds_login": "http://proxy.test/api/otdsws/v1/authentication/credentials"},
+        {"otds": ClientCredentials("http://proxy.test/api/otdsws/oauth2/token", "c", "s")},
+    ],
+    ids=lambda login: "-".join(login),
+)
+async def test_who_observes_what_is_asked_hears_of_no_login(
+    double: Callable[[Answer], Client], login: dict[str, Any]
+) -> None:
+    """A recording is written from what is heard; OTDS may stand behind any address."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        given = {"ticket": "t", "access_token": "a", "results": {}}
+        return httpx.Response(200, json=given, headers={"OTCSTicket": "of-ecm"})
+
+    heard: list[str] = []
+    async with double(answer) as client:
+        client._tickets._settings = Settings("http://ecm.test/cs/cs", **login)
+        with observed(lambda exchange: heard.append(exchange.url)):
+            await client.get("/v2/nodes/1")
+    assert heard == ["http://ecm.test/cs/cs/api/v2/nodes/1"]
+
+
+@pytest.mark.parametrize("answer", [{"ticket": None}, {"ticket": ""}, {"token": "x"}, {"ticket": ["x"]}])
+async def test_otds_that_gives_no_ticket_is_said_in_words(
+    double: Callable[[Answer], Client], answer: dict[str, object]
+) -> None:
+    async with double(lambda request: httpx.Response(200, json=answer)) as client:
+        url = "http://otds.test/otdsws/v1/authentication/credentials"
+        client._tickets._settings = Settings("http://ecm.test/cs/cs", "vigil", "vigil", otds_login=url)
+        with pytest.raises(Malformed, match=r"credentials.*no ticket given"):
+            await client.get("/v2/nodes/1")
+
+
 async def test_no_error_and_no_repr_shows_a_password_a_secret_or_a_ticket(server: Server) -> None:
     async with server.client() as client:
         ticket = (await client._tickets.current()).value
@@ -110,6 +201,10 @@ async def test_no_error_and_no_repr_shows_a_password_a_secret_or_a_ticket(server
     ("given", "said"),
     [
         ({"username": ""}, "either username and password, or otds"),
+        (
+            {"otds": ClientCredentials("http://y", "c", "s"), "otds_login": "http://y"},
+            "otds_login is for a username",
+        ),
         ({"username": "a", "zone": "Europe/Berlun"}, "no IANA time zone"),
         ({"username": "a", "concurrency": 0}, "concurrency must be 1 or more"),
         ({"username": "a", "requests_per_second": 0}, "requests_per_second must be more than 0"),

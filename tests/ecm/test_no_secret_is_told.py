@@ -51,6 +51,19 @@ async def test_a_secret_of_otds_that_is_quoted_is_not_told(server: Server, echo:
     assert PASSWORD not in f"{found!r} {found.message}" and MARK in found.message
 
 
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("asked", ["POST /otdsws/v1/authentication/credentials", "GET /v1/auth"])
+async def test_a_login_of_a_user_at_otds_that_is_quoted_is_not_told(
+    server: Server, echo: str, asked: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OTDS quotes the JSON with the password, Extended ECM the header with the ticket of OTDS."""
+    url = server.sandbox.ecm_url.removesuffix("/cs/cs") + "/otdsws/v1/authentication/credentials"
+    password = PASSWORD if asked.startswith("POST") else "vigil"
+    found = await failure(server, asked, echo, otds_login=url, password=password)
+    said = f"{found!r} {found.message} {caplog.text}"
+    assert PASSWORD not in said and "otds-" not in said and MARK in found.message
+
+
 async def test_the_password_of_a_proxy_that_is_away_is_not_told(server: Server) -> None:
     found = await failure(server, "none", "echo", proxy=f"http://vigil:{PASSWORD}@127.0.0.1:9")
     assert PASSWORD not in f"{found!r} {found.__cause__!r}"

@@ -5,6 +5,7 @@ Recordings are found by the request in their INDEX.md. For one that is not named
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from tests.ecm.readers import Node, is_unread, readers
 from tests.support.recorded import Recording, recordings
 from vigil.compliance.facts import Step
 from vigil.ecm.followups import Assignee, Reminder
-from vigil.ecm.parse import GROUP, USER, DocType, Member, Role, shaped
+from vigil.ecm.parse import GROUP, USER, DocType, Member, Role, shaped, workspace_type
 from vigil.ecm.schema import ListedType
 from vigil.ecm.search import SearchRow
 from vigil.ecm.steps import Activity
@@ -147,6 +148,14 @@ def test_versions_come_alone_or_in_rows(name: str, numbers: list[int]) -> None:
 
 def test_the_workspace_of_a_node_is_read_in_one_call() -> None:
     assert of("pyxecm-businessworkspace-root") == [(346184, 848)]
+
+
+def test_a_workspaces_own_call_tells_its_type() -> None:
+    own = [one for one in RECORDINGS if re.fullmatch(r"/v2/businessworkspaces/\d+", one.path)]
+    types = {one.name: workspace_type(one.answer, one.path) for one in own}
+    assert types["businessworkspace-detail-51209"] == 7
+    assert types["businessworkspace-categories-null-multivalues"] == 3
+    assert workspace_type({"results": [{"data": {"properties": {"id": 5}}}]}, "/workspace") is None
 
 
 # -- categories

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,6 +191,25 @@ def test_costs_follow_from_the_size_of_the_estate() -> None:
     assert costs["end of lists"].startswith("214 requests and one for each start of names")
     able = Dialect(at=NOON, sorted=True, dates=DateFilter.PLAIN, nodes=NodesForm.FORM, role_members=True)
     assert [line.costs for line in dialects.described(able, of) if line.costs] == []
+
+
+def test_lists_that_are_not_sorted_cost_a_part_of_them_where_the_search_is_followed() -> None:
+    def costs(lookups: int = 64, workspaces: int = 100_000, **given: Any) -> str:
+        found = Dialect(sorted=False, **{"dates": DateFilter.NONE, "search": SearchDialect(), **given})
+        lines = dialects.described(found, Estate({"Contract": workspaces}, {}, lookups))
+        return next(line.costs for line in lines if line.name == "sorted lists")
+
+    assert (
+        costs()
+        == "16 requests a run instead of 1; a workspace that the search lacks is found within 14 runs or so"
+    )
+    assert costs(lookups=128).startswith("32 requests a run")
+    assert costs(workspaces=5_000_000).startswith("625 requests a run instead of 1"), (
+        "a round has 16 runs at most"
+    )
+    assert costs(workspaces=8_000) == "16 requests a run instead of 1", "the whole list"
+    assert costs(search=None) == "200 requests a run instead of 1"
+    assert costs(dates=DateFilter.PLAIN) == "2 requests a run instead of 1"
 
 
 def test_what_costs_no_more_requests_in_an_estate_has_no_cost() -> None:

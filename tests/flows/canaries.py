@@ -195,6 +195,11 @@ class Stage:
         user = {"username": "", "password": None}
         return {**user, "otds_url": url, "otds_client": client, "otds_secret": secret}
 
+    def user_of_otds(self, password: str) -> dict[str, str | None]:
+        """The service user, who logs in at OTDS."""
+        url = self.sandbox.ecm_url.removesuffix("/cs/cs") + "/otdsws/v1/authentication/credentials"
+        return {"password": password, "otds_login": url}
+
     @contextmanager
     def failing(
         self, ecm: Mapping[str, str] | None = None, fcm: Mapping[str, Any] | None = None
@@ -234,6 +239,9 @@ def everything(stage: Stage) -> None:
     for endpoint, secret in (("*token", OTDS), ("GET /v1/auth", "vigil")):
         with stage.failing(ecm={endpoint: "echo"}):
             stage.runs("watch", changed={"ecm": stage.otds("vigil", secret)})
+    for endpoint, secret in (("*credentials", PASSWORD), ("GET /v1/auth", "vigil")):
+        with stage.failing(ecm={endpoint: "echo"}):
+            stage.runs("watch", changed={"ecm": stage.user_of_otds(secret)})
     (stage.what.rules / "refused.yaml").write_text(REFUSED)
     stage.runs("watch", "sweep")
     stage.runs("watch", changed={"ecm": {"password": PASSWORD}})

@@ -109,7 +109,8 @@ def test_everything_that_a_site_can_hold_is_set_by_connect_and_read_back(
     ledger = f"sqlite:///{project}/mine.sqlite"
     first("all-of-it", "--zone", "Europe/Berlin", "--ca", f"{project}/ca.pem", "--proxy", "http://p:3128",
           "--ecm-concurrency", "8", "--ecm-rate", "2.5", "--ecm-timeout", "10", "--ecm-total-timeout", "60",
-          "--ecm-retries", "1", "--ecm-overlap", "5", "--ecm-domain", "corp", "--fcm-project", "b-project", "--fcm-url", "http://127.0.0.1:9",
+          "--ecm-retries", "1", "--ecm-overlap", "5", "--ecm-domain", "corp",
+          "--otds-login", "https://otds/c", "--fcm-project", "b-project", "--fcm-url", "http://127.0.0.1:9",
           "--fcm-concurrency", "7", "--fcm-ca", f"{project}/fcm.pem", "--fcm-proxy", "http://f:3128", "--ledger", ledger,
           "--smtp-host", "smtp.example.org", "--smtp-sender", "v@example.org", "--smtp-security", "tls",
           "--smtp-port", "2525", "--smtp-user", "mailer", "--smtp-password", "of the mailer",
@@ -125,6 +126,7 @@ def test_everything_that_a_site_can_hold_is_set_by_connect_and_read_back(
         ("ecm", "zone"): "Europe/Berlin", ("ecm", "ca"): f"{project}/ca.pem", ("ecm", "proxy"): "http://p:3128",
         ("ecm", "concurrency"): 8, ("ecm", "requests_per_second"): 2.5, ("ecm", "timeout"): 10.0,
         ("ecm", "total_timeout"): 60.0, ("ecm", "retries"): 1, ("ecm", "overlap"): 5.0, ("ecm", "domain"): "corp",
+        ("ecm", "otds_login"): "https://otds/c",
         ("fcm", "project"): "b-project", ("fcm", "service_account"): Path(account).read_text(),
         ("fcm", "endpoint"): "http://127.0.0.1:9", ("fcm", "concurrency"): 7, ("fcm", "ca"): f"{project}/fcm.pem",
         ("fcm", "proxy"): "http://f:3128", ("ledger", "url"): ledger,

@@ -39,6 +39,7 @@ SAMPLES: dict[tuple[str, str], tuple[str | list[str], Wanted, Any]] = {
     ("ecm", "username"): ("other", {}, "other"),
     ("ecm", "password"): ("of another", {}, "of another"),
     ("ecm", "domain"): ("world", {}, "world"),
+    ("ecm", "otds_login"): ("https://otds.example.org/c", {}, "https://otds.example.org/c"),
     ("ecm", "otds_url"): ("https://otds.example.org/t", {}, "https://otds.example.org/t"),
     ("ecm", "otds_client"): (
         "client",

@@ -25,7 +25,7 @@ ADDRESSES = [
     (part, name)
     for part, form in FORMS.items()
     for name in form.model_fields
-    if name in ("url", "otds_url", "endpoint", "gateway", "public_url", "proxy")
+    if name in ("url", "otds_login", "otds_url", "endpoint", "gateway", "public_url", "proxy")
 ]
 
 

@@ -73,7 +73,11 @@ def test_a_quiet_run_makes_about_the_requests_that_are_expected(
         steps = [fact for _, fact in observations.bodies(connection, "step", "", 1000)]
         active = {s.process for s in steps if isinstance(s, Step) and s.completed_at is None}
         size = EstateSize(
-            dialects.estate(ledger), known["document"], folders.count(connection), len(active), PEOPLE
+            dialects.estate(ledger, LOOKUPS),
+            known["document"],
+            folders.count(connection),
+            len(active),
+            PEOPLE,
         )
     expected = of_a_run(found, run.needs, size, LOOKUPS)
     assert 0.65 * requests <= sum(expected.values()) <= 1.5 * requests

@@ -102,6 +102,35 @@ def test_a_version_and_a_document_deep_in_a_folder_are_found_in_the_next_run(lar
     assert large.watch(4) == {("versions", CASE), ("added", CASE)}
 
 
+def test_the_first_run_of_an_estate_finds_its_documents_by_search(large: Watched) -> None:
+    large.watch(0)
+    listed = [what for what in large.failure.asked if "/nodes?" in what and what.startswith("GET /v2/nodes/")]
+    assert len(listed) <= 3, "a probe asks a few workspaces for a document, and nobody lists all"
+    assert any(what.startswith("POST /v2/search") for what in large.failure.asked)
+
+
+@pytest.mark.parametrize("deep", [True, False], ids=["below the lists that probes read", "not there yet"])
+def test_the_search_is_followed_as_soon_as_there_is_a_document(large: Watched, deep: bool) -> None:
+    """In the first run no list at the root of a workspace shows one; the search does, or the ledger once there is one."""
+    events = [
+        e
+        for e in large.bench.estate.events
+        if e.kind not in ("document_added", "version_added", "document_deleted")
+    ]
+    document = {"by": "ada", "expires": None, "id": PERMIT, "name": "permit.pdf", "type": "Permit"}
+    added = EstateEvent(NOON + (-30 if deep else 0.2) * HOUR, "document_added", CASE, document, line=0)
+    version = EstateEvent(
+        NOON + 1.2 * HOUR, "version_added", CASE, {"by": "ada", "expires": None, "id": PERMIT}, line=0
+    )
+    events = sorted([*events, added, version], key=lambda e: e.ts)
+    large.bench.estate = replace(large.bench.estate, events=tuple(events))
+    large.watch(0)
+    assert (large.mark(WatermarkName.SEARCH) is not None) == deep
+    large.watch(1)
+    assert ("versions", CASE) in large.watch(2)
+    assert large.number(Number.FOUND_BY_SEARCH) == 1
+
+
 def test_without_search_the_rounds_find_the_same_later(large: Watched) -> None:
     large.quirks = {"modules_absent": ["search", "recyclebin"]}
     large.watch(0)

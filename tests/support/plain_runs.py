@@ -83,7 +83,7 @@ async def extract(run: Run) -> Extracted:
     back = [
         r for some in extraction.deleted_slices(reading) for r in await extraction.existing_again(run, some)
     ]
-    again = extraction.again(run, hints.workspaces.union(*found), back, read)
+    again = extraction.again(run, hints.workspaces.union(*found), [*hints.found, *back], read)
     for rows_again in chunks(again, PAGE):
         await extraction.read_page(run, rows_again)
     for ids in extraction.related_slices(reading, read | {r.id for r in again}):

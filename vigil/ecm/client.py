@@ -69,6 +69,7 @@ class _Ask:
     form: Form | None = field(repr=False)
     deadline: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    as_json: bool = False  # whether the form is sent as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +252,13 @@ class Client:
         return await self._tickets.works(ticket, monotonic(), accepts)
 
     async def _login(
-        self, url: str, form: Mapping[str, str], headers: Mapping[str, str]
+        self, url: str, values: Mapping[str, str], headers: Mapping[str, str], *, as_json: bool = False
     ) -> tuple[Json, Mapping[str, str]]:
         path = urlsplit(url).path
 
         async def once(deadline: float) -> tuple[Json, Mapping[str, str]]:
-            ask = _Ask("POST" if form else "GET", path, url, form or None, deadline, headers)
+            method = "POST" if values else "GET"
+            ask = _Ask(method, path, url, values or None, deadline, headers, as_json)
             try:
                 answer = await self._send(ask, None)
             except NotReadable as error:
@@ -273,6 +275,10 @@ class Client:
         async with self._circuit.admitted(ask.path, ask.deadline):
             await self._rate.turn()
             response = await self._exchange(ask, {HEADER: ticket.value} if ticket else dict(ask.headers))
+            if ticket:  # observers hear of no login: it carries secrets
+                exchanges.tell(
+                    ask.method, ask.url, ask.form, response.status, response.headers, response.body
+                )
             if response.status == 401:
                 return None
             if ticket:
@@ -293,16 +299,16 @@ class Client:
         seconds = min(self.settings.timeout, max(0.001, ask.deadline - monotonic()))
         self._count(requests=1)
         asked = self.clock()
+        sent: dict[str, Any] = {"json" if ask.as_json else "data": ask.form}
         try:
             with self._pool.connection() as connection:
                 async with (
                     asyncio.timeout(seconds),
-                    connection.stream(ask.method, ask.url, data=ask.form, headers=headers) as response,
+                    connection.stream(ask.method, ask.url, headers=headers, **sent) as response,
                 ):
                     body = await self._body(ask.path, response)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
             raise Retryable(Unavailable(ask.path, f"no answer: {_reason(error)}")) from error
-        exchanges.tell(ask.method, ask.url, ask.form, response.status_code, response.headers, body)
         self._count(received=len(body))
         self.skew = joined(self.skew, measured(response.headers.get("date"), asked, self.clock()))
         return _Response(response.status_code, response.headers, body)

@@ -33,6 +33,10 @@ class DateFilter(StrEnum):
     NONE = "none"
 
 
+COMPARED = (DateFilter.PLAIN, DateFilter.QUOTED)
+"""The forms in which dates are compared."""
+
+
 class KindSpelling(StrEnum):
     """The name of the parameter of `/v2/workflows/status` that the server obeys."""
 

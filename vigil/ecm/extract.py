@@ -11,8 +11,8 @@ from vigil.ecm.audience import AudienceReader
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.change_feed import ChangeFeed
 from vigil.ecm.client import Client
-from vigil.ecm.homes import homes, housed
-from vigil.ecm.listing import Listing
+from vigil.ecm.homes import homes, housed, types_of
+from vigil.ecm.listing import Listing, Place
 from vigil.ecm.located import Located
 from vigil.ecm.model import EXPIRY, FactBatch, Gap, Housed, ListedWorkspace, Needs, Processes, Stamp, Verified
 from vigil.ecm.nodes import gives_no_categories
@@ -91,6 +91,22 @@ class Extractor:
         self._schema.note(known)
         async for rows in self._listing.changed(known, since):
             yield rows
+
+    async def part_of_list(
+        self, type: WorkspaceType, place: Place, pages: int
+    ) -> AsyncIterator[tuple[tuple[ListedWorkspace, ...], Place]]:
+        """So many pages of the list of a type from `place` on, each with the place from which the next part goes on.
+
+        At the end of the list that is its beginning. Whatever the order of the list, rows that move from behind the place to before it
+        come in the next round. Raises IncompleteList for a list that cannot be read in parts, and CallFailed.
+        """
+        self._schema.note(type)
+        async for rows, there in self._listing.part(type, place, pages):
+            yield rows, there
+
+    async def types_of(self, workspaces: Collection[int]) -> dict[int, int | None]:
+        """The ids of the types of some workspaces, one call each; None where the answer has none. Those without one are left out."""
+        return await types_of(self._client, workspaces)
 
     async def read_workspaces(
         self,

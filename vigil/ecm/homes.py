@@ -1,5 +1,6 @@
-"""Finds the workspace that contains a node: in one call for a few nodes, parent by parent for many. Contract:
-docs/contracts/ecm.md#workspaces.
+"""Finds the workspace that contains a node, in one call for a few nodes, parent by parent for many, and the type of a workspace.
+
+Contract: docs/contracts/ecm.md#workspaces.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import replace
 
 from vigil.ecm import parse
 from vigil.ecm.client import Client
-from vigil.ecm.errors import CallFailed, Malformed
+from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap, Housed
 from vigil.ecm.nodes import PATH, read_nodes
@@ -74,6 +75,25 @@ async def _workspace_of(client: Client, node: int) -> int | None:
             return parse.identity(answer["id"]) if is_workspace else None
     except CallFailed:
         return None  # climbing shows it
+
+
+async def types_of(client: Client, workspaces: Collection[int]) -> dict[int, int | None]:
+    """See `Extractor.types_of`."""
+    answers = await asyncio.gather(*(_type_of(client, one) for one in workspaces))
+    return {workspace: type for found in answers for workspace, type in found.items()}
+
+
+async def _type_of(client: Client, workspace: int) -> dict[int, int | None]:
+    """The type of one workspace, None without one; nothing if the call failed."""
+    path = f"/v2/businessworkspaces/{workspace}"
+    try:
+        # It must not appear among those that the service user opened recently.
+        answer = await client.get(path, {"add_recently_accessed": "false"})
+        return {workspace: parse.workspace_type(answer, path)}
+    except (NotReadable, Malformed):
+        return {workspace: None}
+    except CallFailed:
+        return {}
 
 
 async def housed(client: Client, nodes: Mapping[int, int]) -> Housed:

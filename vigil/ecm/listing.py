@@ -6,6 +6,8 @@ No row is left out because of what the server was asked to do:
   read, and the dialect notes that lists are not sorted.
 - A server that does not sort, and compares dates, is asked for the rows from the watermark on. That is believed if every row obeys, at
   least one came and they are fewer than the list has.
+- A list may be read in parts, a few pages in each run, by whoever has another way to see what changed. Each part begins with the page
+  that ended the one before, and further up where the list has become shorter by more than a page.
 - A list that stops before its own count (the wall) is read again in parts: by the start of names, or by date where the server sorts
   and compares dates. If rows are still lacking, IncompleteList says so.
 """
@@ -15,8 +17,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from vigil.compliance.facts import WorkspaceType
 from vigil.ecm import parse
@@ -41,6 +44,25 @@ LONGEST_START = 12
 """How many characters of names are asked for at most: longer starts with a wall are read as far as it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the reading of a list goes on: the page, and the size of pages and the count of the list as they were then."""
+
+    page: int = 1
+    limit: int = PAGE
+    total: int | None = None
+
+    def begins(self, page: Page) -> int:
+        """The number of the page to begin with, if `page` is what is at this place now.
+
+        That is further up where the list has become shorter by more than a page, and the first one where pages have another size.
+        """
+        if page.limit != self.limit or page.total is None or self.total is None:
+            return 1
+        lost = self.total - page.total
+        return self.page if lost <= page.limit else max(1, self.page - ceil(lost / page.limit))
+
+
 class Listing:
     """Reads the lists of workspaces for one extraction."""
 
@@ -54,19 +76,44 @@ class Listing:
         self, type_: WorkspaceType, since: datetime | None
     ) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
         """See `Extractor.changed`."""
-        if type_.id is None:
-            raise ValueError(f"workspace type {type_.name!r} has no id: take it from Extractor.types()")
-        reading = _Reading(self, type_.name, type_.id, self._floor(since) if since is not None else None)
+        reading = self._reading(type_, self._floor(since) if since is not None else None)
         async for rows in reading.pages():
             yield rows
 
+    async def part(
+        self, type_: WorkspaceType, place: Place, pages: int
+    ) -> AsyncIterator[tuple[tuple[ListedWorkspace, ...], Place]]:
+        """See `Extractor.part_of_list`."""
+        first, read = place.page, 0
+        async for page in self.walk(self._reading(type_, None), {}, first):
+            if not page.echoed or page.total is None:
+                raise IncompleteList(
+                    PATH, "the list does not tell the size of its pages, or how many rows it has"
+                )
+            begins = first if read else place.begins(page)
+            place = Place(page.number, page.limit, page.total)
+            if begins != first:
+                async for found in self.part(type_, replace(place, page=begins), pages):
+                    yield found
+                return
+            read += 1
+            yield tuple(self.row(row, type_.name) for row in page.rows), place
+            if read == pages:
+                return
+        yield (), replace(place, page=1)  # the end: the next part begins anew
+
+    def _reading(self, type_: WorkspaceType, floor: datetime | None) -> _Reading:
+        if type_.id is None:
+            raise ValueError(f"workspace type {type_.name!r} has no id: take it from Extractor.types()")
+        return _Reading(self, type_.name, type_.id, floor)
+
     # -- for the reading of one list
 
-    def walk(self, reading: _Reading, narrowed: dict[str, str]) -> AsyncIterator[Page]:
-        """The pages of a type's list, or of a narrower one."""
+    def walk(self, reading: _Reading, narrowed: dict[str, str], start: int = 1) -> AsyncIterator[Page]:
+        """The pages of a type's list, or of a narrower one, from page `start` on."""
         odd = self.odd.setdefault(reading.type, [])
         params = {**list_params(reading.type_id), **narrowed}
-        return walk(self._client, PATH, params, key=parse.node_id, limit=PAGE, odd=odd)
+        return walk(self._client, PATH, params, key=parse.node_id, limit=PAGE, start=start, odd=odd)
 
     async def count(self, reading: _Reading, narrowed: dict[str, str]) -> int | None:
         """How many rows a list has by its own count."""

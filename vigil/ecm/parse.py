@@ -136,6 +136,13 @@ def single(answer: Json, path: str) -> Json:
     return found
 
 
+def workspace_type(answer: Json, path: str) -> int | None:
+    """The id of a workspace's type in the answer to its own call; None where that does not tell it. Raises Malformed."""
+    with shaped(path):
+        data = mapping(single(answer, path).get("data"))
+        return integer(mapping(data.get("business_properties")).get("workspace_type_id"))
+
+
 def is_no_route(error: EcmError) -> bool:
     """Whether a refusal says that the server has no such call: a module that is not installed, or an older version."""
     return error.status == 400 and "mappings registry" in error.message.lower()

@@ -79,18 +79,30 @@ class Known:
 def due(dialect: Dialect, now: datetime, known: Known | None = None) -> frozenset[str]:
     """The fields to probe now: all of them daily and after a contradiction, and those whose probe failed.
 
-    Once items are `known`, also those that the first probe, of an unknown estate, had nothing to be tried with. Nothing for a run
+    Once items are `known`, also those that the first probe had nothing to be tried with. Nothing for a run
     whose instant lies before the last probe: it looks at the past.
     """
     if dialect.tried is not None and now < dialect.tried:
         return frozenset()
     if _is_daily(dialect, now):
         return PROBED
-    if dialect.blind and known is not None and known.workspaces:
-        return frozenset(name for name in PROBED if getattr(dialect, name) is None and name != "search")
+    late = _tried_with_nothing(dialect, known or Known())
+    if late:
+        return late
     if dialect.tried is not None and now - dialect.tried < AGAIN:
         return frozenset()
     return PROBED - dialect.learned if dialect.doubted else dialect.unanswered & PROBED
+
+
+_OF_SEARCH = frozenset({"search", "search_known"})
+"""`search` is None also where it is known that there is none."""
+
+
+def _tried_with_nothing(dialect: Dialect, known: Known) -> frozenset[str]:
+    """The fields that earlier probes had nothing to be tried with, and now have: the search needs a document."""
+    unknown = {name for name in PROBED - _OF_SEARCH if getattr(dialect, name) is None}
+    late = unknown if dialect.blind and known.workspaces else set()
+    return frozenset(late | _OF_SEARCH if known.documents and not dialect.search_known else late)
 
 
 def _is_daily(dialect: Dialect, now: datetime) -> bool:
@@ -205,7 +217,10 @@ class _Ground:
         return found
 
     async def document(self) -> tuple[int, datetime | None] | None:
-        """A document and its modify date: of those that are known the newest, else any that a list or the search shows."""
+        """A document and its modify date: of those that are known the newest, else any that a list or the search shows.
+
+        So the first run, which knows none, believes the search as well as a later one.
+        """
         if self._document is None:
             found = max(self.known.documents.items(), key=lambda one: one[1], default=None)
             self._document = [found or await self._listed_document() or await self._found_document()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from vigil.ecm import parse
@@ -44,6 +44,7 @@ class SearchRow:
     current: bool = True
     version: int | None = None
     follow_ups: tuple[Reminder, ...] | None = None
+    created: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +109,20 @@ def row(given: Json, zone: tzinfo) -> SearchRow:
             # Null, as folders have, is not false.
             current=metadata.get("current_version") is not False,
             version=_version(versions, metadata) if kind == parse.DOCUMENT else None,
+            created=_created(found, zone),
             follow_ups=None
             if follow_ups is None
             else tuple(reminder(one, zone) for one in parse.objects(follow_ups)),
         )
+
+
+def _created(found: Json, zone: tzinfo) -> datetime | None:
+    """When a node was created; None where that cannot be read, which loses no row."""
+    try:
+        with parse.shaped(PATH):
+            return parse.instant(found.get("create_date"), zone)
+    except Malformed:
+        return None
 
 
 def _version(versions: Sequence[Json], metadata: Json) -> int | None:

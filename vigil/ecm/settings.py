@@ -26,6 +26,9 @@ class ClientCredentials:
 class Settings:
     """One connection. Either `username` and `password`, with a `domain` where the server has several, or `otds`.
 
+    With `otds_login`, OTDS's address that ends in ``/otdsws/v1/authentication/credentials``, the user logs in there, and Extended ECM
+    gets neither password nor `domain`.
+
     `url` is the site's path with the CGI: ``https://ecm.example.com/cs/cs``. `zone` is the IANA name of the server's own zone, which
     applies to its dates without a zone. Times are seconds: `timeout` for one attempt, `total_timeout` for a call with all of its
     retries. `concurrency` bounds open requests, `requests_per_second` the rate (None: no limit). `ca` is a PEM file, `proxy` a URL.
@@ -48,12 +51,15 @@ class Settings:
     overlap: timedelta = timedelta(minutes=1)
     domain: str = ""
     largest_answer: int = 128 * 2**20
+    otds_login: str = ""
 
     def __post_init__(self) -> None:
         learn(self.password)
         learn_url(self.proxy)
         if bool(self.username) == (self.otds is not None):
             raise ValueError("give either username and password, or otds, not both and not neither")
+        if self.otds_login and not self.username:
+            raise ValueError("otds_login is for a username and its password: otds has an address of its own")
         if self.concurrency < 1 or self.retries < 0 or self.timeout <= 0 or self.total_timeout <= 0:
             raise ValueError("concurrency must be 1 or more, retries 0 or more, timeouts more than 0 seconds")
         if self.requests_per_second is not None and self.requests_per_second <= 0:

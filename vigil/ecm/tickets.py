@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
+from typing import Protocol
+from urllib.parse import urlsplit
 
 from vigil.ecm.answers import Json
 from vigil.ecm.errors import Malformed, Refused
@@ -32,14 +34,21 @@ class Ticket:
         return f"Ticket(login={self.login})"
 
 
-Post = Callable[[str, Mapping[str, str], Mapping[str, str]], Awaitable[tuple[Json, Mapping[str, str]]]]
-"""Send (url, form, headers) with the client's own retries; an empty form means GET. Returns (JSON, headers)."""
+class Send(Protocol):
+    """Sends one request of a login with the client's own retries, its values as a form or `as_json`. No values mean GET.
+
+    Returns the JSON and the headers of the answer. Raises Refused for credentials that are not accepted.
+    """
+
+    def __call__(
+        self, url: str, values: Mapping[str, str], headers: Mapping[str, str], *, as_json: bool = False
+    ) -> Awaitable[tuple[Json, Mapping[str, str]]]: ...
 
 
 class Tickets:
     """Holds the current ticket of one client."""
 
-    def __init__(self, settings: Settings, send: Post) -> None:
+    def __init__(self, settings: Settings, send: Send) -> None:
         self._settings = settings
         self._send = send
         self._lock = asyncio.Lock()
@@ -121,31 +130,46 @@ class Tickets:
             self._current = Ticket(offered, used.login)
 
     async def _login(self) -> str:
-        if self._settings.otds is not None:
-            return await self._login_by_otds(self._settings.otds)
-        form = {"username": self._settings.username, "password": self._settings.password}
-        if self._settings.domain:
-            form["domain"] = self._settings.domain
-        answer, _ = await self._send(f"{self._settings.api}/v1/auth", form, {})
-        ticket = answer.get("ticket")
-        if not isinstance(ticket, str) or not ticket:
-            raise Malformed("/v1/auth", "the login was accepted and no ticket given")
-        return ticket
+        settings = self._settings
+        if settings.otds is not None:
+            return await self._by_client(settings.otds)
+        if settings.otds_login:
+            return await self._by_user_of_otds(settings.otds_login)
+        form = {"username": settings.username, "password": settings.password}
+        if settings.domain:
+            form["domain"] = settings.domain
+        answer, _ = await self._send(f"{settings.api}/v1/auth", form, {})
+        return _text(answer, "ticket", f"{settings.api}/v1/auth", "ticket")
 
-    async def _login_by_otds(self, otds: ClientCredentials) -> str:
+    async def _by_client(self, otds: ClientCredentials) -> str:
         form = {
             "grant_type": "client_credentials",
             "client_id": otds.client_id,
             "client_secret": otds.secret,
         }
         answer, _ = await self._send(otds.token_url, form, {})
-        token = answer.get("access_token")
-        if not isinstance(token, str) or not token:
-            raise Malformed("/otdsws/oauth2/token", "the login was accepted and no access token given")
-        learn(token, passing=True)
-        bearer = {"Authorization": f"Bearer {token}"}
-        _, headers = await self._send(f"{self._settings.api}/v1/auth", {}, bearer)
-        ticket = headers.get(HEADER)
+        token = _text(answer, "access_token", otds.token_url, "access token")
+        return await self._exchanged("access token", token, {"Authorization": f"Bearer {token}"})
+
+    async def _by_user_of_otds(self, url: str) -> str:
+        user = {"userName": self._settings.username, "password": self._settings.password}
+        answer, _ = await self._send(url, user, {}, as_json=True)
+        ticket = _text(answer, "ticket", url, "ticket")
+        return await self._exchanged("ticket of OTDS", ticket, {"OTDSTicket": ticket})
+
+    async def _exchanged(self, what: str, secret: str, headers: Mapping[str, str]) -> str:
+        """The ticket of Extended ECM for what OTDS gave."""
+        learn(secret, passing=True)
+        _, answered = await self._send(f"{self._settings.api}/v1/auth", {}, headers)
+        ticket = answered.get(HEADER)
         if not ticket:
-            raise Malformed("/v1/auth", "the access token was accepted and no OTCSTicket header given")
+            raise Malformed("/v1/auth", f"the {what} was accepted and no OTCSTicket header given")
         return ticket
+
+
+def _text(answer: Json, key: str, url: str, what: str) -> str:
+    """What a login gave. Raises Malformed if it gave none."""
+    found = answer.get(key)
+    if not isinstance(found, str) or not found:
+        raise Malformed(urlsplit(url).path, f"the login was accepted and no {what} given")
+    return found

@@ -56,6 +56,11 @@ def list_of(type: str) -> ListMark:
     return ListMark(f"changed:{type}")
 
 
+def place_of(type: str) -> ListMark:
+    """The watermark of the place up to which the list of a workspace type was read, where it is read in parts."""
+    return ListMark(f"place:{type}")
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluated:
     """The data of `WatermarkName.EVALUATED`. Ledgers of earlier versions may lack any of it.
@@ -140,6 +145,26 @@ class Listed:
         return {"listed": self.workspaces}
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """The data of `WatermarkName.SEARCH`: whether the last run followed it `whole`, as it must be where lists are read in parts.
+
+    `others` are new workspaces in its window that were asked for their types, and that no rule is about.
+    """
+
+    whole: bool = False
+    others: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """From the result of `plain`."""
+        return cls(bool(data.get("whole")), frozenset(data.get("others", ())))
+
+    def plain(self) -> dict[str, Any]:
+        """The data for JSON."""
+        return {"whole": self.whole, "others": sorted(self.others)}
+
+
 RUNS = (WatermarkName.EVALUATED, WatermarkName.SCAN, WatermarkName.SCHEMA, WatermarkName.PROCESSES)
 """The watermarks whose instant is a run's own; those of lists hold instants of Extended ECM."""
 
@@ -183,11 +208,13 @@ __all__ = [
     "ListMark",
     "Listed",
     "Scan",
+    "Searched",
     "Watermark",
     "WatermarkName",
     "evaluated",
     "known_until",
     "list_of",
+    "place_of",
     "set_watermark",
     "watermark",
 ]

@@ -38,6 +38,6 @@ def observed(observer: Observer) -> Iterator[None]:
 def tell(
     method: str, url: str, form: Form | None, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
-    """Tell the observers of an exchange; nothing is done without one."""
+    """Tell the observers of an exchange that is no login; nothing is done without one."""
     for observer in _observers:
         observer(Exchange(method, url, form, status, headers, body))

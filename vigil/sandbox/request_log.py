@@ -73,12 +73,22 @@ async def _logged(scope: Scope, body: bytes, receive: Receive) -> LoggedRequest:
 
 
 async def _form(scope: Scope, body: bytes, receive: Receive) -> dict[str, list[str]]:
-    """A form's values by name, urlencoded or multipart."""
+    """A form's values by name, urlencoded or multipart, and those of an object of JSON."""
     request = Request(scope, _received(body, receive))
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return _fields(body)
     if not request.headers.get("content-type", "").startswith("multipart/"):
         return parse_qs(body.decode(), keep_blank_values=True)
     async with request.form() as form:
         return {key: [str(v) for v in form.getlist(key)] for key in form}
+
+
+def _fields(body: bytes) -> dict[str, list[str]]:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    return {key: [str(value)] for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def to_file(file: Path) -> Callable[[LoggedRequest], None]:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from vigil.compliance import facts as f
 from vigil.ecm import parse
+from vigil.ecm.change_feed import DAY
 from vigil.ecm.errors import CallFailed
 from vigil.ecm.located import Located
-from vigil.ecm.model import NEVER
+from vigil.ecm.model import NEVER, ListedWorkspace
 from vigil.ecm.search import SearchRow
 from vigil.ledger import watermarks
 from vigil.ledger.observed import folders, observations
-from vigil.ledger.watermarks import Watermark, WatermarkName
-from vigil.service import extraction
+from vigil.ledger.watermarks import Searched, Watermark, WatermarkName
+from vigil.service import extraction, list_parts, snapshot
+from vigil.service.needs import types_of
 from vigil.service.run import Number, Run
 
 LAG = timedelta(hours=2)
@@ -30,11 +32,12 @@ log = logging.getLogger("vigil.run")
 
 @dataclass
 class Hints:
-    """What to read: `documents` by id, each with its workspace and its classifications; `workspaces` whole."""
+    """What to read: `documents` by id, each with its workspace and its classifications; `workspaces` whole, and `found`, new ones."""
 
     documents: dict[int, SearchRow] = field(default_factory=dict)
     workspace_of: dict[int, int] = field(default_factory=dict)
     workspaces: set[int] = field(default_factory=set)
+    found: list[ListedWorkspace] = field(default_factory=list)
 
 
 async def follow(run: Run, just_read: Iterable[int]) -> Hints:
@@ -65,24 +68,69 @@ async def _search(run: Run, hints: Hints) -> None:
         return
     with run.ledger.read() as connection:
         mark = watermarks.watermark(connection, WatermarkName.SEARCH)
-    newest = mark.at
-    since = (mark.at or run.as_of) - LAG
+    before = Searched.of(mark.data)
+    try:
+        newest, searched = await _follow_from(run, mark.at, before, hints)
+    except CallFailed:
+        _keep(run, mark.at, replace(before, whole=False))
+        raise
+    if run.client.dialect.search is not None and newest is not None:
+        _keep(run, newest, searched)
+
+
+def _keep(run: Run, newest: datetime | None, searched: Searched) -> None:
+    with run.ledger.write() as connection:
+        watermarks.set_watermark(
+            connection, WatermarkName.SEARCH, Watermark(at=newest, data=searched.plain())
+        )
+
+
+async def _follow_from(
+    run: Run, at: datetime | None, before: Searched, hints: Hints
+) -> tuple[datetime | None, Searched]:
+    """Compare what the index dates since `at`. Returns the newest date in it, and whether this was everything."""
+    newest, since = at, (at or run.as_of) - LAG
+    unknown: list[SearchRow] = []
     # Where lists of workspaces are sorted, their first page shows changed workspaces at once.
     kinds = (parse.DOCUMENT,) if run.client.dialect.sorted else (parse.DOCUMENT, parse.WORKSPACE)
     for kind in kinds:
         async for rows in run.extractor.feed.changed(kind, since, run.as_of):
-            await _compare(run, kind, rows, hints)
+            unknown += await _compare(run, kind, rows, hints)
             dates = [
                 row.modified for row in rows if row.modified is not None and row.modified <= run.as_of + LAG
             ]
             newest = max(filter(None, (*dates, newest)), default=None)
-    if run.client.dialect.search is not None and newest is not None:
-        with run.ledger.write() as connection:
-            watermarks.set_watermark(connection, WatermarkName.SEARCH, Watermark(at=newest))
+    searched = Searched(not run.extractor.feed.skipped, before.others.intersection(r.id for r in unknown))
+    new = [
+        r for r in unknown if r.id not in before.others and (r.created is None or r.created >= since - DAY)
+    ]
+    if new and list_parts.of(run):  # else the whole list shows it
+        searched = await _take_in(run, new, searched, hints)
+    return newest, searched
 
 
-async def _compare(run: Run, kind: int, rows: Sequence[SearchRow], hints: Hints) -> None:
-    """Note the rows whose stamps differ from the ledger's, and those of nodes that it does not know."""
+async def _take_in(run: Run, new: Sequence[SearchRow], searched: Searched, hints: Hints) -> Searched:
+    """Have new workspaces read whose types rules are about. Where there are too many, the next run reads whole lists."""
+    some = new[: extraction.budget(run).new_workspaces]
+    types = await run.extractor.types_of([row.id for row in some])
+    wanted = types_of(run.rules)
+    with run.ledger.read() as connection:
+        schema = snapshot.read(watermarks.watermark(connection, WatermarkName.SCHEMA).data)
+    names = {t.id: t.name for t in schema if t.name in wanted}
+    hints.found += [
+        ListedWorkspace(row.id, row.name, row.modified or NEVER, names[types[row.id]])
+        for row in some
+        if types.get(row.id) in names
+    ]
+    others = {workspace for workspace, type in types.items() if type not in names}
+    return Searched(searched.whole and len(types) == len(new), searched.others | others)
+
+
+async def _compare(run: Run, kind: int, rows: Sequence[SearchRow], hints: Hints) -> list[SearchRow]:
+    """Note the rows whose stamps differ from the ledger's, and those of documents that it does not know.
+
+    Returns the workspaces that it does not know: new ones, or of a type that no rule is about.
+    """
     name = "workspace" if kind == parse.WORKSPACE else "document"
     with run.ledger.read() as connection:
         facts = observations.seen(connection, name, [str(row.id) for row in rows])
@@ -94,13 +142,14 @@ async def _compare(run: Run, kind: int, rows: Sequence[SearchRow], hints: Hints)
         hints.workspaces |= {
             r.id for r in there if isinstance(w := known.get(r.id), f.Workspace) and w.modified != r.modified
         }
-        return
+        return [r for r in there if r.id not in known]
     homes = await _homes(run, there, known)
     for row in there:
         if row.id in homes and _differs(row, known.get(row.id), homes[row.id]):
             hints.documents[row.id] = row
             hints.workspace_of[row.id] = homes[row.id]
             run.counters.numbers[Number.FOUND_BY_SEARCH] += 1
+    return []
 
 
 async def _homes(run: Run, rows: Sequence[SearchRow], known: Mapping[int, f.Fact]) -> dict[int, int]:

@@ -14,13 +14,22 @@ from math import ceil
 from vigil.compliance import facts as f
 from vigil.ecm import Client, dialect, probes
 from vigil.ecm.change_feed import MOST_BIN_PAGES
-from vigil.ecm.dialect import DateFilter, DateForm, Dialect, KindSpelling, NodesForm, RelatedForm, StepEnds
+from vigil.ecm.dialect import (
+    COMPARED,
+    DateFilter,
+    DateForm,
+    Dialect,
+    KindSpelling,
+    NodesForm,
+    RelatedForm,
+    StepEnds,
+)
 from vigil.ecm.probes import Known
 from vigil.ledger import Ledger, watermarks
 from vigil.ledger.observed import observations
 from vigil.ledger.watermarks import Listed, Watermark, WatermarkName, list_of
 from vigil.service import snapshot
-from vigil.service.budgets import NODES_A_REQUEST
+from vigil.service.budgets import LOOKUPS, NODES_A_REQUEST, Budget
 
 LIST_PAGE = 500
 _LOOKED_AT = 200
@@ -31,15 +40,24 @@ log = logging.getLogger("vigil.run")
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """What the requests of a run depend on: the workspaces of each type that is listed, and how many roles each of them has."""
+    """What the requests of a run depend on: the workspaces of each type that is listed, and how many roles each of them has.
+
+    `lookups` is the site's `verify_requests`.
+    """
 
     workspaces: Mapping[str, int] = field(default_factory=dict)
     roles: Mapping[str, int] = field(default_factory=dict)
+    lookups: int = LOOKUPS
+
+    @property
+    def pages_of_types(self) -> dict[str, int]:
+        """The pages of each list."""
+        return {name: max(1, ceil(n / LIST_PAGE)) for name, n in self.workspaces.items()}
 
     @property
     def pages(self) -> int:
         """The pages of all lists."""
-        return sum(max(1, ceil(n / LIST_PAGE)) for n in self.workspaces.values())
+        return sum(self.pages_of_types.values())
 
     @property
     def total(self) -> int:
@@ -68,7 +86,8 @@ async def prepare(client: Client, ledger: Ledger, run: int, now: datetime) -> No
         until = watermarks.known_until(connection)
     if until is not None and now < until:
         return
-    items = known(ledger) if client.dialect.blind or probes.due(client.dialect, now) else Known()
+    lacks = client.dialect.blind or not client.dialect.search_known
+    items = known(ledger) if lacks or probes.due(client.dialect, now) else Known()
     wanted = probes.due(client.dialect, now, items)
     if wanted:
         with client.counting() as counts:
@@ -77,9 +96,9 @@ async def prepare(client: Client, ledger: Ledger, run: int, now: datetime) -> No
         log.info("run %d: probed what Extended ECM understands: %d requests", run, counts.requests)
 
 
-def tell(found: Dialect, ledger: Ledger, run: int, now: datetime) -> None:
+def tell(found: Dialect, ledger: Ledger, run: int, now: datetime, lookups: int) -> None:
     """Log what the server understands, if that was probed now, or else what costs requests. At the end, when lists are counted."""
-    for line in described(found, estate(ledger)):
+    for line in described(found, estate(ledger, lookups)):
         if line.costs or found.tried == now:
             log.info("run %d: %s: %s%s", run, line.name, line.saw, f": {line.costs}" if line.costs else "")
 
@@ -135,14 +154,14 @@ def known(ledger: Ledger) -> Known:
     )
 
 
-def estate(ledger: Ledger) -> Estate:
-    """The estate as the last complete lists counted it."""
+def estate(ledger: Ledger, lookups: int) -> Estate:
+    """The estate as the last complete lists counted it, for a site with so many `lookups`."""
     with ledger.read() as connection:
         types = snapshot.read(watermarks.watermark(connection, WatermarkName.SCHEMA).data)
         marks = {t.name: watermarks.watermark(connection, list_of(t.name)) for t in types}
     counts = {name: Listed.of(mark.data).workspaces for name, mark in marks.items()}
     listed = {name: n for name, n in counts.items() if n is not None}
-    return Estate(listed, {t.name: len(t.roles) for t in types if t.name in listed})
+    return Estate(listed, {t.name: len(t.roles) for t in types if t.name in listed}, lookups)
 
 
 # -- what was found, and what it costs
@@ -215,13 +234,19 @@ def list_requests(found: Dialect, of: Estate) -> int:
     types = len(of.workspaces)
     if found.sorted is not False:
         return types
-    compares = found.dates in (DateFilter.PLAIN, DateFilter.QUOTED)
-    return min(2 * types, of.pages) if compares else of.pages
+    if found.dates in COMPARED:
+        return min(2 * types, of.pages)
+    pages = of.pages_of_types
+    parts = Budget(of.lookups, found.search is not None).list_parts(pages)
+    return sum(parts.get(name, n) for name, n in pages.items())
 
 
 def _sorted(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
     if found.sorted is False:
-        costs = _more(of, list_requests(found, of), len(of.workspaces), "requests a run")
+        asked = list_requests(found, of)
+        costs = _more(of, asked, len(of.workspaces), "requests a run")
+        if costs and found.dates not in COMPARED and asked < of.pages:
+            costs += f"; a workspace that the search lacks is found within {ceil(of.pages / max(1, asked - len(of.workspaces)))} runs or so"
         return "lists are not sorted", costs
     return ("lists are sorted" if found.sorted else "",)
 

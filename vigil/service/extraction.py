@@ -23,7 +23,7 @@ from vigil.ledger.engine import chunks
 from vigil.ledger.observed import behind, folders, observations, runs, scan_cursors, short_lists
 from vigil.ledger.observed.folders import KnownFolder
 from vigil.ledger.watermarks import Listed, Scan, Watermark, WatermarkName, list_of
-from vigil.service import clocks, guards, missing_roles, snapshot
+from vigil.service import clocks, guards, list_parts, missing_roles, snapshot
 from vigil.service.budgets import NODES_A_REQUEST, RELATED, ROLES, SHORT_COST, VALUES, WORKFLOWS, Budget
 from vigil.service.needs import covered, scanned_parts, types_of, types_with_roles
 from vigil.service.run import Number, Run
@@ -153,10 +153,11 @@ async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[
     """Pages of the workspaces that must be read, newest first, for each type that rules are about."""
     run = reading.run
     wanted = types_of(run.rules)
+    parts = {} if full else list_parts.of(run)
     everything: dict[str, set[int]] = {}
     for type in (t for t in reading.schema if t.name in wanted):
         listed = everything[type.name] = set()
-        async for rows in _changed_of(reading, type, full, listed):
+        async for rows in _changed_of(reading, type, full, listed, parts.get(type.name)):
             yield rows
     reading.incomplete = reading.incomplete or bool(reading.unlisted)
     if full and not reading.incomplete:
@@ -167,9 +168,12 @@ async def changed_pages(reading: Extraction, full: bool) -> AsyncIterator[tuple[
 
 
 async def _changed_of(
-    reading: Extraction, type: f.WorkspaceType, full: bool, listed: set[int]
+    reading: Extraction, type: f.WorkspaceType, full: bool, listed: set[int], part: int | None
 ) -> AsyncIterator[tuple[ListedWorkspace, ...]]:
-    """The pages of one type; `listed` collects their ids. The watermark moves when the list was read to its end."""
+    """The pages of one type; `listed` collects their ids. The watermark moves when the list was read to its end.
+
+    `part`: only so many pages, of a list that is read in parts.
+    """
     run = reading.run
     with run.ledger.read() as connection:
         mark = watermarks.watermark(connection, list_of(type.name))
@@ -177,8 +181,9 @@ async def _changed_of(
     newest = mark.at
     # A node whose clock is behind may date a later change before an earlier one of another node.
     since = None if full or mark.at is None else mark.at - clocks.below(evaluated, run)
+    pages = run.extractor.changed(type, since) if part is None else list_parts.rows(run, type, part, since)
     try:
-        async for rows in run.extractor.changed(type, since):
+        async for rows in pages:
             dates = [r.modified for r in rows if not r.odd and r.modified <= run.as_of + AHEAD]
             newest = max(filter(None, (*dates, newest)), default=None)
             listed |= {r.id for r in rows}
@@ -199,6 +204,8 @@ async def _changed_of(
     if odd := run.extractor.odd_rows(type.name):
         said = f"the list of {type.name}: rows without an id: {odd}"
         run.gap([Gap("/v2/businessworkspaces", said)])
+    if part is not None:
+        return
     at = None if newest is None else clocks.not_ahead(newest, run)
     count = len(listed) if full else Listed.of(mark.data).workspaces
     with run.ledger.write() as connection:
@@ -695,6 +702,7 @@ def room(run: Run, share: int) -> int:
 
 
 def budget(run: Run) -> Budget:
+    """The limits of this run."""
     return Budget(run.site.verify_requests, run.client.dialect.search is not None)
 
 

@@ -249,7 +249,9 @@ class Run:
                 self.counters.skew = self.skew
                 dialects.finish(connected, self.ledger, self.id)
                 if not self._is_part:
-                    dialects.tell(connected.dialect, self.ledger, self.id, self.as_of)
+                    dialects.tell(
+                        connected.dialect, self.ledger, self.id, self.as_of, self.site.verify_requests
+                    )
                 self._client = self._extractor = None
 
     def numbers(self) -> dict[str, int]:

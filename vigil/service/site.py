@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from vigil.compliance.events import Event
 from vigil.compliance.rules.patterns import EventKind
 from vigil.ecm.model import EXPIRY
+from vigil.service.budgets import LOOKUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Site:
     rules: Path
     templates: Path
     cgi: str = "/cs/cs"
-    verify_requests: int = 64
+    verify_requests: int = LOOKUPS
     rescan_every: timedelta = timedelta(days=7)
     sensitive: frozenset[str] = field(default_factory=frozenset)  # attributes that never leave in a message
     expiry: str = EXPIRY  # the attribute of documents that says until when they are valid

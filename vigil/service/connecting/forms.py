@@ -34,6 +34,7 @@ from vigil.delivery.webhook.settings import WebhookSettings
 from vigil.ecm.model import EXPIRY
 from vigil.ecm.settings import ClientCredentials, Settings
 from vigil.safe_text import web_address
+from vigil.service.budgets import LOOKUPS
 
 if TYPE_CHECKING:
     from vigil.delivery.email.settings import SmtpSettings
@@ -148,7 +149,7 @@ class Form(BaseModel):
 
 
 class EcmForm(Form):
-    """The address of Extended ECM, and the login: a user with a password, or an OAuth client of OTDS."""
+    """The address of Extended ECM, and the login: a user with a password, there or at OTDS, or an OAuth client of OTDS."""
 
     panel: ClassVar[str] = "Extended ECM"
     subject: ClassVar[str] = "Extended ECM"
@@ -169,6 +170,12 @@ class EcmForm(Form):
         default="",
         title="Domain",
         description="The service user's domain; empty where the server has none",
+    )
+    otds_login: Annotated[str, AfterValidator(_address), Option("--otds-login")] = Field(
+        default="",
+        title="OTDS: login of the user",
+        description="Where OTDS takes the service user's password, such as "
+        "https://otds.example.org/otdsws/v1/authentication/credentials; empty where Extended ECM takes it itself",
     )
     otds_url: Annotated[str, AfterValidator(_address), Option("--otds-url")] = Field(
         default="",
@@ -256,6 +263,7 @@ class EcmForm(Form):
             overlap=timedelta(seconds=self.overlap),
             ca=self.ca,
             domain=self.domain,
+            otds_login=self.otds_login if self.username else "",
             proxy=_open(self.proxy),
         )
 
@@ -519,7 +527,7 @@ class SiteForm(Form):
         description="Seconds for which a run retries failed sends before it ends as Undelivered",
     )
     verify_requests: Annotated[int, Option("--verify-requests")] = Field(
-        default=64,
+        default=LOOKUPS,
         ge=1,
         title="Lookups per run",
         description="Lookups of known items in each run, 250 items each",

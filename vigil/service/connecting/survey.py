@@ -126,7 +126,9 @@ class Survey:
         """The types that rules use, as their lists count them."""
         roles = {t.name: len(t.roles) for t in self.schema}
         counts = {t.name: t.counted or t.came or 0 for t in self.types if t.used}
-        return dialects.Estate(counts, {name: roles.get(name, 0) for name in counts})
+        return dialects.Estate(
+            counts, {name: roles.get(name, 0) for name in counts}, self.site.verify_requests
+        )
 
     @property
     def size(self) -> EstateSize:
@@ -231,7 +233,7 @@ async def _examined(
     learned = found.dialect
     known = dialects.known(ledger)
     try:
-        done = await doctor.examine(client, rules, now, known)
+        done = await doctor.examine(client, rules, now, known, lookups=found.site.verify_requests)
     except EcmError as error:
         do = "run this again; if it still fails, give the administrator this path and message"
         found.checks.append(fail("checks of Extended ECM", str(error), do))

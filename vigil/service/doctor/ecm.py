@@ -24,6 +24,7 @@ from vigil.ecm import (
 from vigil.ecm.dialect import Dialect
 from vigil.ecm.probes import Known
 from vigil.service import dialects
+from vigil.service.budgets import LOOKUPS
 from vigil.service.doctor import clocks
 from vigil.service.doctor.health import Check, CheckState, fail, ok, skip, warn
 from vigil.service.needs import needs_of, types_of
@@ -59,11 +60,12 @@ async def examine(
     now: Callable[[], datetime],
     known: Known | None = None,
     before: Dialect | None = None,
+    lookups: int = LOOKUPS,
 ) -> EcmChecks:
     """Check Extended ECM. `client` is open; if `rules` is None (they could not be loaded), the checks of their needs are left out.
 
     `known` are items to probe with, from the ledger, and `before` is the dialect as runs know it: of that only what no probe finds is
-    taken over.
+    taken over. `lookups` is the site's `verify_requests`.
     """
     first = await let_in(client)
     if any(c.state is CheckState.FAIL for c in first):
@@ -75,7 +77,7 @@ async def examine(
     checks = [
         *first,
         *of_types,
-        *await _dialect(client, schema, known or Known(), before or Dialect(), now),
+        *await _dialect(client, schema, known or Known(), before or Dialect(), now, lookups),
         await _guarded(CAPS, lambda: _caps(client, newest)),
     ]
     checks += await _of_time(client, newest, now)
@@ -111,7 +113,7 @@ async def let_in(client: Client) -> list[Check]:
             return [fail(CONNECTION, str(error), _WHOLE_ADDRESS)]
         do = (
             "correct user and password (`vigil connect`: --ecm-user, VIGIL_ECM_PASSWORD); try them in a browser: the account may be "
-            "locked"
+            "locked, or known to OTDS alone (--otds-login)"
         )
         return [ok(CONNECTION, f"{url} answers"), fail(LOGIN, str(error), do)]
     except Unavailable as error:
@@ -120,6 +122,7 @@ async def let_in(client: Client) -> list[Check]:
     except EcmError as error:
         return [fail(CONNECTION, str(error), _WHOLE_ADDRESS)]
     who = client.settings.username or "the OTDS client"
+    who += " at OTDS" if client.settings.otds_login else ""
     return [ok(CONNECTION, f"{url} answers"), ok(LOGIN, f"logged in as {who}")]
 
 
@@ -138,6 +141,7 @@ async def _dialect(
     known: Known,
     before: Dialect,
     now: Callable[[], datetime],
+    lookups: int,
 ) -> list[Check]:
     """A check for each part of the server's dialect, probed now, with what it costs in an estate of this size."""
     types = [t.id for t in schema if t.id is not None]
@@ -146,7 +150,9 @@ async def _dialect(
     client.dialect = await probes.probe(client, replace(known, types=known.types or types), now())
     counts = {t.name: await _count(client, t.id) for t in schema if t.id is not None}
     of = dialects.Estate(
-        {name: n for name, n in counts.items() if n is not None}, {t.name: len(t.roles) for t in schema}
+        {name: n for name, n in counts.items() if n is not None},
+        {t.name: len(t.roles) for t in schema},
+        lookups,
     )
     return [_of_line(line) for line in dialects.described(client.dialect, of)]
 
