@@ -193,7 +193,7 @@ def test_costs_follow_from_the_size_of_the_estate() -> None:
     assert [line.costs for line in dialects.described(able, of) if line.costs] == []
 
 
-def test_lists_that_are_not_sorted_cost_a_part_of_them_where_the_search_is_followed() -> None:
+def test_unsorted_lists_cost_a_part_of_them_where_the_search_is_followed() -> None:
     def costs(lookups: int = 64, workspaces: int = 100_000, **given: Any) -> str:
         found = Dialect(sorted=False, **{"dates": DateFilter.NONE, "search": SearchDialect(), **given})
         lines = dialects.described(found, Estate({"Contract": workspaces}, {}, lookups))

@@ -15,10 +15,9 @@ from tests.support.plain_runs import watched
 from tests.support.run_bench import HOUR, NOON, Failure, RunBench
 from vigil.ecm import change_feed as feed
 from vigil.ecm.search import SearchRow
-from vigil.ledger import Ledger, watermarks
+from vigil.ledger import Ledger
 from vigil.ledger.observed import observations
 from vigil.ledger.outbox import queue
-from vigil.ledger.watermarks import list_of
 from vigil.sandbox.estate.model import EstateEvent
 from vigil.sandbox.quirks import EcmFaults
 from vigil.service import accounting, extraction
@@ -37,7 +36,7 @@ RULES = {
     "made": "rule: made\nkind: transition\nsubject: {workspace_type: Case}\nevents: [workspace_created]\nto: [user: cem]\n",
 }
 CALLS = {"lists": r"GET /v2/businessworkspaces\?", "details": r"GET /v2/businessworkspaces/\d+[? ]"}
-TOLD, NEW = ("closed", CHANGED), ("made", MADE)
+TOLD, NEW, SHOWN = ("closed", CHANGED), ("made", MADE), ("closed", 3100)
 
 
 @dataclass
@@ -83,7 +82,10 @@ def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
         name = "PAGE" if module.endswith("listing") else "RUNS_PAGE"
         monkeypatch.setattr(f"{module}.{name}", PAGE)
     bench = RunBench(tmp_path, more=MORE)
-    there = bench.with_changes(RULES, [(-20, 3050, "status", "waiting"), (0.2, CHANGED, "status", "closed")])
+    there = bench.with_changes(
+        RULES,
+        [(-20, 3050, "status", "waiting"), (0.2, CHANGED, "status", "closed"), (3, 3100, "status", "closed")],
+    )
     there.site = replace(bench.site, verify_requests=4 * PART, rescan_every=timedelta(days=30))
     known = there.estate.workspaces
     late = replace(known[CHANGED], id=MADE, name="Case in between", created=NOON + 0.2 * HOUR)
@@ -189,17 +191,17 @@ def test_complete_lists_go_on_and_find_what_is_gone(many: Watched, lists_alone: 
     assert 3100 not in many.known()
 
 
-def test_the_watermark_of_a_list_that_is_read_in_parts_stays(many: Watched, lists_alone: None) -> None:
-    """A later whole list must look at everything that happened since the last one, also behind the place of the parts."""
-
-    def mark() -> Any:
-        with many.ledger.read() as connection:
-            return watermarks.watermark(connection, list_of("Case")).at
-
+def test_a_whole_list_shows_what_happened_behind_the_place_of_the_parts(
+    many: Watched, lists_alone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer change that a part shows must not move the watermark: the whole list would then leave out the older ones."""
+    never_indexed(monkeypatch, CHANGED, MADE)
     many.begin()
-    before = mark()
-    many.watch(1)
-    assert mark() == before is not None
+    many.quirks = {"search_down": True}
+    assert many.watch(3.5) == {SHOWN}
+    assert many.asked["lists"] <= PART
+    assert many.watch(3.75) == {SHOWN, TOLD, NEW}
+    assert many.asked["lists"] >= PAGES
 
 
 def test_a_list_with_a_wall_is_read_whole(many: Watched, lists_alone: None) -> None:

@@ -246,7 +246,8 @@ def _sorted(found: Dialect, of: Estate) -> tuple[str, str] | tuple[str]:
         asked = list_requests(found, of)
         costs = _more(of, asked, len(of.workspaces), "requests a run")
         if costs and found.dates not in COMPARED and asked < of.pages:
-            costs += f"; a workspace that the search lacks is found within {ceil(of.pages / max(1, asked - len(of.workspaces)))} runs or so"
+            runs = ceil(of.pages / max(1, asked - len(of.workspaces)))  # parts overlap by a page
+            costs += f"; a workspace that the search lacks is found within {runs} runs or so"
         return "lists are not sorted", costs
     return ("lists are sorted" if found.sorted else "",)
 
