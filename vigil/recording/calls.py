@@ -1,5 +1,5 @@
-"""Which parts of the address and the form of a call stay in a recording: what the contract (docs/contracts/ecm.md) names as a constant,
-and ids where it has them. Everything else is replaced, numbers too.
+"""Which parts of the address and the form of a call stay in a recording: what the contract (docs/contracts/ecm.md) names as a
+constant, and ids where it has them. Everything else is replaced, numbers too.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from vigil.recording.hosts import has_host_or_url
 from vigil.recording.keys import are_words
 
-SEGMENTS = frozenset(
-    """
-actions active activities ancestors assignments audit auth businessworkspace businessworkspaces businessworkspacetypes categories
-classifications doctypes followups forms info inprocessdocuments list members missingdocuments myteamtodo nodes permissions ping processes
-properties recyclebin regions relateditems reports roles search serverinfo status subprocesses subworkflows v1 v2 versions volumes
-workflows
-""".split()
-)
+SEGMENTS = frozenset({
+    "actions", "active", "activities", "ancestors", "assignments", "audit", "auth", "businessworkspace",
+    "businessworkspaces", "businessworkspacetypes", "categories", "classifications", "doctypes", "followups", "forms",
+    "info", "inprocessdocuments", "list", "members", "missingdocuments", "myteamtodo", "nodes", "permissions", "ping",
+    "processes", "properties", "recyclebin", "regions", "relateditems", "reports", "roles", "search", "serverinfo",
+    "status", "subprocesses", "subworkflows", "v1", "v2", "versions", "volumes", "workflows",
+})  # fmt: skip
 """The segments of the paths of the REST API's calls."""
 
 _ID = r"(?:0|-?[1-9]\d{0,18})"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from vigil.recording.keys import is_key
 
 _LANGUAGES = "ar|cs|da|de|el|en|es|et|fi|fr|he|hr|hu|it|ja|ko|lt|lv|nl|no|pl|pt|ro|ru|sk|sl|sv|tr|uk|zh"
-_LANGUAGE = rf"_?(?:{_LANGUAGES})(?:_(?:AR|AT|BE|BR|CA|CH|CN|DE|DK|ES|FI|FR|GB|IN|IT|JP|KR|MX|NL|NO|PL|PT|RU|SE|TW|US))?|USA|DEU|FRA|ENG"
+_LANGUAGE = rf"_?(?:{_LANGUAGES})(?:_(?:AR|AT|BE|BR|CA|CH|CN|DE|DK|ES|FI|FR|GB|IT|JP|KR|MX|NL|NO|PL|PT|RU|SE|TW|US))?|USA|DEU|FRA|ENG"
 _STATES = (
     "OK|Late|Pending|Active|Archived|Completed|Stopped|Suspended|Ready|Waiting|"
     "ok|late|ontime|workflowlate|pending|active|archived|completed|stopped|suspended|ready|waiting|current|inactive|open|overdue"

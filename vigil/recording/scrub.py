@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from vigil.recording.calls import is_constant, is_list_of_words, segments
 from vigil.recording.hosts import HOST, has_address
-from vigil.recording.keys import is_key, is_personal
 from vigil.recording.kept import MEDIA, is_product_word
+from vigil.recording.keys import is_key, is_personal
 from vigil.recording.sensitive import SensitiveKeys
 from vigil.recording.words import Words, stays
 from vigil.redaction import redacted
