@@ -196,12 +196,65 @@ def test_no_address_of_a_page_stays_under_a_key_of_the_products_words(scrub: Scr
 )
 def test_times_and_versions_are_no_hosts(scrub: Scrubber, text: str) -> None:
     assert not has_host_or_url(text)
-    assert scrub.parameters("/v2/search", [("where", f"a <= {text}")])[0][1].endswith(f"<= {text}")
+    assert scrub.parameters("/v2/search", [("where", f"modify_date <= {text}")])[0][1].endswith(f"<= {text}")
 
 
 def test_a_word_of_the_product_with_a_number_after_it_is_no_host(scrub: Scrubber) -> None:
     assert scrub.sentence("error:500") == "error:500"
     assert scrub.parameters("/v2/search", [("where", "OTSubType:144")]) == [("where", "OTSubType:144")]
+
+
+def test_numbers_and_dates_of_an_unknown_column_or_parameter_are_replaced(scrub: Scrubber) -> None:
+    asked = [
+        ("where", 'OTPhone: 49301234 AND [QLREGION "Born"] >= "19700506"'),
+        ("born", "1970-05-06"),
+        ("limit", "7"),
+    ]
+    found = dict(scrub.parameters("/v2/search", asked))
+    assert not any(
+        text in json.dumps(found) for text in ("49301234", "19700506", "1970-05-06", "Born", "OTPhone")
+    )
+    assert found["limit"] == "7"
+
+
+def test_what_is_behind_an_unknown_segment_of_a_path_is_replaced(scrub: Scrubber) -> None:
+    assert scrub.path("/v2/nodes/7/versions/1") == "/v2/nodes/7/versions/1"
+    found = scrub.path("/v2/nodes/7/versions/1/content/rossi/49301234")
+    assert found.startswith("/v2/nodes/7/versions/1/")
+    assert not any(text in found for text in ("rossi", "49301234"))
+
+
+def test_keys_that_are_no_words_of_the_api_are_replaced(scrub: Scrubber) -> None:
+    keys = ["ecm.zeta.example", "ada@zeta.example", "Rossi", "asc_Rossi", "+39 06 1234567", "0612345678"]
+    found = scrub.value(dict.fromkeys(keys, 1))
+    assert len(found) == len(keys) and not found.keys() & set(keys)
+    kept = [
+        "wnf_att_1f4_2",
+        "12_3",
+        "4711",
+        "modify_date",
+        "Work_DateDue_Max",
+        "TASKID",
+        "assigneeCount",
+        "OTLocation",
+    ]
+    assert list(scrub.value(dict.fromkeys(kept, 1))) == kept
+
+
+def test_everything_under_a_personal_key_is_hidden(scrub: Scrubber) -> None:
+    found = scrub.value(
+        {"telephone": 49301234, "mobileNumber": {"number": "49301234", "values": [30, {"n": 1234}]}}
+    )
+    assert found["telephone"] == 0 and found["mobileNumber"]["values"] == [0, {"n": 0}]
+    assert "49301234" not in json.dumps(found)
+
+
+def test_a_telephone_number_in_an_error_is_replaced_and_an_id_stays(scrub: Scrubber) -> None:
+    found = scrub.sentence(
+        "Could not get a member for 7060, +39 06 1234567 or 06 1234567, 2020-03-20 08:20:00"
+    )
+    assert found.startswith("Could not get a member for 7060, ") and found.endswith(", 2020-03-20 08:20:00")
+    assert "1234567" not in found
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_a_page_is_written_where_calls_are_refused(bench: Bench) -> None:
     assert "Refused: queryable search regions" in page
     assert "Refused: audit of node" in page
     assert _rows(page, "What is there")["Contract"].startswith("| Contract | 15 | 15 |")
-    assert "| users | could not be read: /v2/members: The REST API URL could not be found" in page
+    assert "| users | could not be read: /v2/members: this server has no such call" in page
 
 
 @pytest.mark.parametrize(
@@ -218,6 +218,17 @@ def test_no_secret_and_no_person_is_on_the_page(bench: Bench) -> None:
     assert people and not any(login in page for login in people)
     names = {str(row["name"]) for row in found.swept.rows}
     assert not any(name in page for name in names)
+
+
+def test_texts_of_a_server_that_are_no_errors_are_not_on_the_page_either(bench: Bench) -> None:
+    """A version, a date or an event may be anything that somebody wrote: only those of the product are named."""
+    found, _ = bench.look()
+    found.version = "16.2 of Hans Mueller"
+    found.events.update(["Comment Added", "Seen by Hans Mueller", "Signed by Ada"])
+    page = survey_page.page(found, minutes=15)
+    assert "Mueller" not in page and "Ada" not in page
+    assert "and 2 other events" in page
+    assert "of a version that it does not tell" in page
 
 
 def test_a_wrong_password_is_said_with_what_to_do(bench: Bench) -> None:

@@ -25,6 +25,9 @@ from vigil.service.site import Site, origin
 from vigil.terminal import tell
 from vigil.wording import counted
 
+SHOWN = 20
+"""The refusals whose words the terminal shows."""
+
 STOPPED = "nothing was written to Extended ECM, and no page was written; running this again is safe"
 
 
@@ -132,6 +135,12 @@ def _sum_up(found: Survey, page: Page, say: Callable[[str], None]) -> None:
     for check in found.missing:
         say(f"Needed: {check.name}: {check.saw}")
         say(f"  → {check.do}")
+    if found.words:
+        say("In Extended ECM's own words, which are not on the page, because they may name people:")
+        for text in found.words[:SHOWN]:
+            say(f"  {text}")
+        if len(found.words) > SHOWN:
+            say(f"  and {len(found.words) - SHOWN:,} more")
     say(f"{survey_page.verdict(found)} {counted(found.requests, 'request')} in {found.seconds:.0f} s")
     if not page.takes_stdout:
         say(f"The page for the administrator of Extended ECM: {page.file}")

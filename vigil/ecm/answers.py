@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Unavailable
+from vigil.ecm.errors import EcmError, Malformed, NotReadable, Refused, Said, Unavailable
 from vigil.ecm.retry import Retryable
 from vigil.redaction import redacted
 from vigil.retry_after import seconds_of
@@ -53,7 +53,8 @@ def _failure(
     path: str, status: int, headers: Mapping[str, str], parsed: object, body: bytes
 ) -> EcmError | Retryable:
     own_words = _error_text(parsed)
-    message = own_words or (_page(body) if _is_html(headers, body) else _excerpt(body)) or "no message"
+    said = own_words or (_page(body) if _is_html(headers, body) else _excerpt(body))
+    message = Said(said) if said else "no message"
     if status == 401 or (status == 403 and not own_words):
         return Refused(path, message, status)
     if 300 <= status < 400:

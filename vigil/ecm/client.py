@@ -229,7 +229,7 @@ class Client:
             ticket = await self._tickets.current()
             works = await self._works(ticket, ask.deadline)
             if works or (works is None and self._tickets.is_proven(ticket)):
-                raise CallRefused(refused.path, refused.message, refused.status) from refused
+                raise refused.turned_into(CallRefused) from refused
             raise
         return answer[0] if answer is not None else None
 
@@ -263,7 +263,7 @@ class Client:
                 answer = await self._send(ask, None)
             except NotReadable as error:
                 # OTDS answers 400 where ECM answers 401: in both cases these credentials must not be tried again.
-                raise Refused(path, error.message, error.status) from error
+                raise error.turned_into(Refused) from error
             if answer is None:
                 raise Refused(path, "these credentials are not accepted", 401)
             return answer

@@ -84,7 +84,7 @@ class DocumentTypeReader:
         except NotReadable as error:
             self._refused += 1
             types.unknown[node] = gap_of(error)
-            if parse.is_no_route(error) or (self._refused >= MOST_REFUSALS and not dialect.classifications):
+            if error.is_no_route or (self._refused >= MOST_REFUSALS and not dialect.classifications):
                 self._client.learn(classifications=False, why=error.message)
                 types.unknown[node] = Gap(UNTYPED, error.message)
         except CallFailed as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
 from vigil.ecm.answers import Json
-from vigil.ecm.errors import EcmError, Malformed
+from vigil.ecm.errors import Malformed
 
 LARGEST = 2**63 - 1
 """The largest number that both of the ledger's databases can store."""
@@ -141,11 +141,6 @@ def workspace_type(answer: Json, path: str) -> int | None:
     with shaped(path):
         data = mapping(single(answer, path).get("data"))
         return integer(mapping(data.get("business_properties")).get("workspace_type_id"))
-
-
-def is_no_route(error: EcmError) -> bool:
-    """Whether a refusal says that the server has no such call: a module that is not installed, or an older version."""
-    return error.status == 400 and "mappings registry" in error.message.lower()
 
 
 def integer(value: object) -> int | None:

@@ -20,7 +20,7 @@ from itertools import islice
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
-from vigil.ecm.errors import CallFailed, EcmError, NotReadable
+from vigil.ecm.errors import NO_ROUTE, CallFailed, EcmError, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap
 from vigil.ecm.nodes import PATH, read_nodes
@@ -31,9 +31,6 @@ SAMPLE = 20
 
 CONTROLS = 3
 """The maximum number of controls that are tried until one works: one of them may have been deleted, too."""
-
-_NO_SUCH_CALL = "mappings registry"
-"""In the words for an address that the server does not have, which come for every item alike."""
 
 Others = Callable[[], Awaitable[Iterable[int]]]
 """Returns the ids of existing items of a kind. Called only after a refusal. May raise EcmError."""
@@ -56,10 +53,10 @@ class ItemKind:
 
     def is_said_gone(self, number: int, error: EcmError) -> bool:
         """Whether these are Extended ECM's own words for an item that is deleted, or not readable for this user."""
-        if _NO_SUCH_CALL in error.message.lower():
+        if NO_ROUTE in error.words.lower():  # which comes for every item alike
             return False
         pattern = self.words.replace("{id}", str(number))
-        return error.status in self.statuses and bool(re.search(pattern, error.message, re.IGNORECASE))
+        return error.status in self.statuses and bool(re.search(pattern, error.words, re.IGNORECASE))
 
 
 NODE = ItemKind(

@@ -447,7 +447,7 @@ async def _by_info(ground: _Ground, number: int, results: Json) -> Found:
     except NotReadable as error:
         said = f"process {number}: steps have no end, and status/info: {error.message}"
         # Any other refusal may be of this process alone, or a gateway's.
-        return {"step_ends": StepEnds.UNKNOWN} if parse.is_no_route(error) else {}, said
+        return {"step_ends": StepEnds.UNKNOWN} if error.is_no_route else {}, said
     if not info.get("results"):
         return {}, f"process {number}: steps have no end, and status/info gave no answer that can be read"
     if _any_value(info, "SubWorkTask_DateDone"):
@@ -535,7 +535,7 @@ async def _classifications(ground: _Ground) -> Found:
         answer = await ground.get(path)
     except NotReadable as error:
         # Any other refusal may be of this document alone, or a gateway's.
-        refused = {"classifications": False} if parse.is_no_route(error) else {}
+        refused = {"classifications": False} if error.is_no_route else {}
         return refused, f"document {found[0]}: {error.message}"
     is_list = isinstance(answer.get("data"), list)
     said = f"document {found[0]}: {'can be read' if is_list else 'no list came'}"

@@ -139,7 +139,7 @@ class ProcessReader:
         try:
             return await self._client.get(STATUS, self._params(status, since, spelling))
         except NotReadable as error:
-            if spelling is not KindSpelling.BOTH or parse.is_no_route(error):
+            if spelling is not KindSpelling.BOTH or error.is_no_route:
                 raise
             answer = await self._client.get(STATUS, self._params(status, since, KindSpelling.UPPER))
             self._client.learn(kind=KindSpelling.UPPER, why=f"with both spellings: {error.message}")
@@ -244,7 +244,7 @@ class ProcessReader:
             with parse.shaped(INFO):
                 read.ends = steps.certain(steps.ends_of_info(answer, self._zone), read.results, INFO)
         except NotReadable as error:
-            if parse.is_no_route(error):
+            if error.is_no_route:
                 self._client.learn(step_ends=StepEnds.UNKNOWN, why=f"{INFO}: {error.message}")
             elif not read.owed:
                 read.failed = gap_of(error)
@@ -263,7 +263,7 @@ class ProcessReader:
                 with parse.shaped(path):
                     found[sub] = steps.activities(answer, self._zone)
             except NotReadable as error:
-                if not (read.owed or parse.is_no_route(error)):
+                if not (read.owed or error.is_no_route):
                     read.failed = gap_of(error)
                 return
             except CallFailed as error:

@@ -53,13 +53,17 @@ async def server_info(client: Client) -> ServerInfo:
 
 
 async def newest(client: Client, type_id: int) -> tuple[int, str] | None:
-    """The first workspace of a type's list, newest change first, and its modify date as the list writes it; None without any."""
+    """The first workspace of a type's list, newest change first, and its modify date as the list writes it; None without any.
+
+    The date is "" where it is none.
+    """
     params: Params = {**list_params(type_id), "limit": 1, "page": 1}
     rows = parse.rows(await client.get(WORKSPACES, params), WORKSPACES)
     if not rows:
         return None
     with parse.shaped(WORKSPACES):
-        return parse.node_id(rows[0]), str(parse.properties(rows[0]).get("modify_date") or "")
+        written = parse.properties(rows[0]).get("modify_date")
+        return parse.node_id(rows[0]), written if isinstance(written, str) and _moment(written) else ""
 
 
 async def count(client: Client, type_id: int) -> int | None:
@@ -86,7 +90,7 @@ async def cap(client: Client, path: str, params: Params) -> int:
 
 
 async def refusal(client: Client, path: str, params: Params | None = None) -> str:
-    """Why a call is refused, in ECM's own words; empty if it works."""
+    """Why a call is refused; empty if it works."""
     try:
         await client.get(path, params)
     except NotReadable as error:

@@ -310,7 +310,7 @@ class WorkspaceReader:
         try:
             answer = await self._client.get(path)
         except NotReadable as error:
-            if not parse.is_no_route(error):
+            if not error.is_no_route:
                 raise  # it says nothing about other workspaces
             self._absent = Gap(ABSENT, error.message)
             reading.unread["missing"] = self._absent

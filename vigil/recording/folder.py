@@ -126,7 +126,7 @@ class Recorder:
         query = scrub.parameters(path, parse_qsl(parts.query, keep_blank_values=True))
         form = scrub.parameters(path, _pairs(exchange.form))
         asked = Request(exchange.method, scrub.path(path), query, form)
-        headers = {name: exchange.headers[name] for name in HEADERS if name in exchange.headers}
+        headers = {n: scrub.header(exchange.headers[n]) for n in HEADERS if n in exchange.headers}
         self._write(asked, RecordedAnswer(exchange.status, headers, scrub.body(exchange.body)))
 
     def finish(self) -> None:

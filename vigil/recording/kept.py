@@ -1,23 +1,32 @@
 """The words of the product that stay in a recording, by the keys whose values they are: Vigil reads an answer by them.
 
 A key does not make a text such a word: a site, a module or a proxy may write anything there. So a value stays if it is in the key's
-list, or is one word in small letters without blanks, dots and slashes. Sources: what readers compare, docs/contracts/ecm.md, and the
-vendor's recorded answers.
+list. Sources: what readers compare, docs/contracts/ecm.md, and the vendor's recorded answers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-_SMALL = r"[a-z]+(?:[_-][a-z]+)*"
-_COLUMN = rf"{_SMALL}(?:_\d+)*|x\d+|\d+(?:_(?:\d+|x))*"  # also `wnf_att_7_2`, `x61031`, `12_3`, `12_5_x_2`
-_LANGUAGE = r"_?[a-z]{2}(?:_[A-Z]{2})?|[A-Z]{3}"
-_STATES = "OK|Late|Pending|Active|Archived|Completed|Stopped|Suspended|Ready|Waiting"
-_MEDIA = (
-    r"(?:application|audio|font|image|message|model|multipart|text|video)/"
-    r"(?:vnd\.(?:ms|openxmlformats|oasis)[a-z0-9.+-]*|[a-z][a-z0-9+-]*)"
+from vigil.recording.keys import is_key
+
+_LANGUAGES = "ar|cs|da|de|el|en|es|et|fi|fr|he|hr|hu|it|ja|ko|lt|lv|nl|no|pl|pt|ro|ru|sk|sl|sv|tr|uk|zh"
+_LANGUAGE = rf"_?(?:{_LANGUAGES})(?:_(?:AR|AT|BE|BR|CA|CH|CN|DE|DK|ES|FI|FR|GB|IT|JP|KR|MX|NL|NO|PL|PT|RU|SE|TW|US))?|USA|DEU|FRA|ENG"
+_STATES = (
+    "OK|Late|Pending|Active|Archived|Completed|Stopped|Suspended|Ready|Waiting|"
+    "ok|late|ontime|workflowlate|pending|active|archived|completed|stopped|suspended|ready|waiting|current|inactive|open|overdue"
 )
+_OFFICE = (
+    r"vnd\.(?:ms-(?:excel|powerpoint|outlook|word|project)|oasis\.opendocument\.(?:text|spreadsheet|presentation)|"
+    r"openxmlformats-officedocument\.(?:wordprocessingml\.document|spreadsheetml\.sheet|presentationml\.presentation))"
+)
+MEDIA = (
+    rf"application/(?:{_OFFICE}|gzip|javascript|json|msword|octet-stream|pdf|rtf|xhtml\+xml|xml|x-directory|x-zip-compressed|zip)|"
+    "audio/(?:mpeg|wav)|image/(?:bmp|gif|jpeg|png|svg\\+xml|tiff|webp)|message/rfc822|text/(?:css|csv|html|plain|rtf|xml)|"
+    "video/(?:mp4|mpeg|quicktime)"
+)
+"""The media types that stay."""
 _TYPES = (
     "Attribute Set|Boolean|Business Workspace|Category|Classification|Classification Tree|Date|Document|Enterprise Workspace|Folder|"
     "GUID|Group|Integer|MicroPost|Personal Staging Folder|Project|Real|Service User|Shortcut|Signing Group|Smart Document Type|String|"
@@ -30,41 +39,46 @@ _EVENTS = (
 )
 
 
-def _words(more: str = "", small: str = _SMALL) -> re.Pattern[str]:
-    return re.compile(f"{small}|{more}" if more else small)
+Kept = Callable[[str], bool]
 
 
-KEPT_KEYS: Mapping[str, re.Pattern[str]] = {
-    "action": _words(),
-    "content_type": _words(_MEDIA),
-    "data_type": _words(),
+def _words(some: str) -> Kept:
+    pattern = re.compile(some)
+    return lambda text: pattern.fullmatch(text) is not None
+
+
+KEPT_KEYS: Mapping[str, Kept] = {
+    "action": _words("sendon|forward|reply|review|disposition|start|attachment"),
+    "content_type": _words(MEDIA),
+    "data_type": _words("boolean|date|integer|real|string|text|user"),
     "display_language": _words(_LANGUAGE),
-    "key": _words(small=_COLUMN),
+    "key": is_key,
     "language_code": _words(_LANGUAGE),
     "method": _words("GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"),
-    "mime_type": _words(_MEDIA),
-    "persona": _words(),
-    "rel_type": _words("BO_Child|BO_Parent"),
-    "sort": _words(small=_COLUMN),
-    "sort_key": _words(small=_COLUMN),
-    "source": _words(),
+    "mime_type": _words(MEDIA),
+    "persona": _words("category|categoryattribute|group|member|node|set|user"),
+    "rel_type": _words("BO_Child|BO_Parent|child|parent"),
+    "sort": is_key,
+    "sort_key": is_key,
+    "source": _words("core|classifications|categories"),
     "status": _words(_STATES),
-    "status_key": _words(),
+    "status_key": _words(_STATES),
     "task_status": _words(_STATES),
-    "type": _words("Text|Date|FileSize|missingDocuments|inProcessDocuments"),
+    "type": _words(
+        "Text|Date|FileSize|missingDocuments|inProcessDocuments|boolean|date|integer|real|string|text|user"
+    ),
     "type_name": _words(_TYPES),
     "version": _words(r"CE \d+(?:\.\d+){0,2}"),
 }
 """The words of each key. Numbers and dates stay anyway."""
 
-KEPT_WITHIN: Mapping[tuple[str, str], re.Pattern[str]] = {
+KEPT_WITHIN: Mapping[tuple[str, str], Kept] = {
     ("audit_event_types", "name"): _words(_EVENTS),
-    ("sort", "value"): _words(small=_COLUMN),
+    ("sort", "value"): is_key,
 }
 """The same for a key inside another: the names of event types, and the sort that a list echoes."""
 
 
 def is_product_word(text: str, key: str, within: str = "") -> bool:
     """Whether a text that stands under `key`, in an object that stands under `within`, is a word of the product."""
-    patterns = (KEPT_KEYS.get(key), KEPT_WITHIN.get((within, key)))
-    return any(pattern.fullmatch(text) for pattern in patterns if pattern is not None)
+    return any(is_kept(text) for is_kept in (KEPT_KEYS.get(key), KEPT_WITHIN.get((within, key))) if is_kept)

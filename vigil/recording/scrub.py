@@ -1,6 +1,7 @@
 """Where texts stand in requests and answers of Extended ECM, and which of them Vigil's reading depends on: those stay.
 
-A text that no table here names is replaced (`Words.text`). Names of keys, numbers, dates and the structure stay.
+A text that no table here, in `kept`, `keys` or `calls` names is replaced (`Words.text`). Numbers, dates and the structure stay in
+answers; in addresses and forms only where the contract has them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from vigil.recording.hosts import HOST, has_address, has_host_or_url, host_within
-from vigil.recording.kept import is_product_word
+from vigil.recording.calls import is_constant, is_list_of_words, segments
+from vigil.recording.hosts import HOST, has_address
+from vigil.recording.kept import MEDIA, is_product_word
+from vigil.recording.keys import is_key, is_personal
 from vigil.recording.sensitive import SensitiveKeys
 from vigil.recording.words import Words, stays
 from vigil.redaction import redacted
@@ -29,22 +32,8 @@ REGIONS = frozenset({
 })  # fmt: skip
 """The search's own regions. A site's own ones are replaced."""
 
-PERSONAL = frozenset({
-    "birth_date", "business_fax", "business_phone", "cell_phone", "gender", "home_address_1", "home_address_2", "home_fax",
-    "home_phone", "pager", "phone",
-})  # fmt: skip
-"""Keys whose values are replaced also where they are numbers or dates."""
-
 SECRETS = ("ticket", "token", "password", "secret", "authorization", "cookie", "apikey", "api_key")
 """Parts of keys and parameters whose values are removed."""
-
-KEPT_PARAMETERS = frozenset({
-    "Kind", "action", "actions", "cache_id", "document_type_rule", "expand", "expand_templates", "expand_users", "expand_wksp_info",
-    "expanded_view", "fields", "format", "global_metadata", "ids", "kind", "limit", "lookfor", "metadata", "mode", "options", "order",
-    "page", "queryable", "select", "selectionType", "sort", "sort_by", "status", "type", "where_rel_types", "where_relationtype",
-    "where_type", "within", "wstatus",
-})  # fmt: skip
-"""Parameters whose values are words of the product."""
 
 QUERIES = frozenset({"where", "where_column_query"})
 """Parameters that hold a query: its operators and columns stay, its texts are replaced."""
@@ -64,15 +53,22 @@ SENTENCES = (
 """What errors and pages are made of; any other word in one may be a name, and is replaced."""
 
 _VOCABULARY = frozenset(word.casefold() for text in SENTENCES for word in re.findall(r"[^\W_]+", text))
-_PARAMETER = re.compile(r"[\w ,.:;+()\[\]{}'\"/-]{0,2000}", re.ASCII)
 _IDS = re.compile(r"-?\d+(?: -?\d+)*")
-_KEY = re.compile(r"[\w.:$-]{1,80}", re.ASCII)
-_QUOTED_HOST_OR_WORD = re.compile(rf"'[^'\n]*'|\"[^\"\n]*\"|{HOST}|[^\W_]+", re.IGNORECASE)
-_QUERY_PART = re.compile(rf"\"[^\"]*\"|'[^']*'|{HOST}|[^\W\d]\w*", re.IGNORECASE)
-_QUERY_WORD = re.compile(
-    r"AND|OR|NOT|IN|LIKE|QLREGION|ASC|DESC|TRUE|FALSE|OT\w+|name|\w+_date|WNF_\w+", re.IGNORECASE
+_WHEN = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+_TELEPHONE = r"\+\d[\d ()/.-]*\d|(?<![\w.,:-])\(?0\d[\d ()/-]+\d(?![\w:])|(?<![\w.,:-])\d{2,}(?:[ /-]\(?\d+\)?)+(?![\w:])"
+_PIECE = re.compile(
+    rf"(?P<when>{_WHEN})|'[^'\n]*'|\"[^\"\n]*\"|{HOST}|(?P<telephone>{_TELEPHONE})|[^\W_]+", re.IGNORECASE
 )
-_SEGMENT = re.compile(r"[a-z]+|v\d|-?\d+|ExpandAssignments")
+_QUERY_PART = re.compile(
+    rf"(?P<when>{_WHEN})|\"[^\"]*\"|'[^']*'|OT[A-Za-z]+:|{HOST}|[^\W\d]\w*|[+-]?\d[\w.,]*", re.IGNORECASE
+)
+_OPERATOR = re.compile(r"AND|OR|NOT|IN|LIKE|QLREGION|ASC|DESC|TRUE|FALSE", re.IGNORECASE)
+_COLUMN = re.compile(r"name|(?:create|modify)_date|WNF_ATT_[A-Za-z]?\d+(?:_\d+)*", re.IGNORECASE)
+_HEADER = re.compile(
+    rf"(?:{MEDIA})(?:; ?charset=(?:utf-8|iso-8859-1|us-ascii|windows-1252))?|\d{{1,6}}|"
+    r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT",
+    re.IGNORECASE,
+)
 _NAME_PREFIXES = ("startswith_", "contains_")
 
 
@@ -94,43 +90,57 @@ class Scrubber:
             return self.sentence(text)
         return self.value(found) if isinstance(found, dict | list) else self.sentence(text)
 
-    def value(self, value: Any, key: str = "", within: str = "") -> Any:
-        """A JSON value that stands under `key`, in an object that stands under `within`."""
+    def value(self, value: Any, key: str = "", within: str = "", personal: bool = False) -> Any:
+        """A JSON value that stands under `key`, in an object that stands under `within`. `personal`: everything in it is hidden."""
+        personal = personal or is_personal(key)
         if isinstance(value, dict):
             self.sensitive.learn(value)
-            return {self._key(k): self.value(v, k, key) for k, v in value.items()}
+            return {self._key(k): self.value(v, k, key, personal) for k, v in value.items()}
         if isinstance(value, list):
-            return [self.value(v, key, within) for v in value]
+            return [self.value(v, key, within, personal) for v in value]
         if isinstance(value, str):
-            return self._string(value, key, within)
-        if key in PERSONAL and isinstance(value, int | float) and not isinstance(value, bool):
+            return self.words.hidden(value) if personal else self._string(value, key, within)
+        if personal and isinstance(value, int | float) and not isinstance(value, bool):
             return 0
         return value
 
+    def header(self, value: str) -> str:
+        """The value of a header: a media type, a number and a date stay."""
+        return value if _HEADER.fullmatch(value) else self._whole(value)
+
     def sentence(self, text: str) -> str:
-        """An error's text, or a page: words of SENTENCES and numbers stay; what stands in quotes, and a host, is replaced whole."""
+        """An error's text, or a page: words of SENTENCES, numbers and dates stay; what stands in quotes, a host, and what may be a
+        telephone number is replaced whole.
+        """
 
         def part(found: re.Match[str]) -> str:
             text = found[0]
+            if found["when"]:
+                return text
+            if found["telephone"]:
+                return self.words.hidden(text)
             if text[0] in "'\"":
                 return text if _is_known(text[1:-1]) else f"{text[0]}{self.words.text(text[1:-1])}{text[0]}"
-            return text if _is_known(text) else self.words.text(text)
+            return text if _is_known(text) else self._whole(text)
 
-        return _QUOTED_HOST_OR_WORD.sub(part, redacted(text))
+        return _PIECE.sub(part, redacted(text))
 
     def path(self, path: str) -> str:
-        """The path of a call; a segment that is no word of the REST API, such as the name of a file, is replaced."""
-        return "/".join(s if not s or _SEGMENT.fullmatch(s) else self.words.text(s) for s in path.split("/"))
+        """The path of a call, as far as it is one of the REST API: what is behind, such as the name of a file, is replaced."""
+        return "/".join(
+            segment if stays_there or not segment else self._whole(segment)
+            for segment, stays_there in segments(path)
+        )
 
     def parameters(self, path: str, pairs: Iterable[tuple[str, str]]) -> Pairs:
         """The parameters of a call to `path`, from its address or its form."""
-        return [(name, self._parameter(path, name, value)) for name, value in pairs]
+        return [(self._key(name), self._parameter(path, name, value)) for name, value in pairs]
 
     def _parameter(self, path: str, name: str, value: str) -> str:
         if _is_secret(name):
             return REMOVED
-        if name in KEPT_PARAMETERS and _is_parameter(value):
-            return redacted(value)
+        if is_constant(name, value):
+            return value
         if name in QUERIES:
             return self._query(value)
         if name == "body":
@@ -138,7 +148,11 @@ class Scrubber:
         if name == "where_name" and "/members" not in path:
             prefix = next((p for p in _NAME_PREFIXES if value.startswith(p)), "")
             return prefix + self.words.start(value.removeprefix(prefix))
-        return self.words.text(value)
+        return self.words.text(value) if name == "where_name" else self._whole(value)
+
+    def _whole(self, text: str) -> str:
+        """The replacement of a text, also of one that is a number or a date."""
+        return self.words.hidden(text) if stays(text) else self.words.text(text)
 
     def _json(self, text: str) -> str:
         try:
@@ -147,28 +161,34 @@ class Scrubber:
             return self.words.text(text)
 
     def _query(self, text: str) -> str:
+        """A query without its texts. Numbers and dates stay behind a column that the contract names."""
+        column_known = False
+
         def part(found: re.Match[str]) -> str:
-            text = found[0]
-            if text[0] in "'\"":
-                inner = text[1:-1]
-                known = found.string[: found.start()].rstrip().upper().endswith("QLREGION") or stays(inner)
-                return text if known else f"{text[0]}{self.words.text(inner)}{text[0]}"
-            column = text.partition(":")[0]  # "OTSubType:144" is a condition, "db7:1521" a host
-            is_query = _QUERY_WORD.fullmatch(column) or re.fullmatch(r"T\d*", text)
-            return text if is_query else self.words.text(text)
+            nonlocal column_known
+            text, before = found[0], found.string[: found.start()].rstrip().upper()
+            inner = text[1:-1] if text[0] in "'\"" else ""
+            is_region = before.endswith("QLREGION")
+            name = inner if is_region else text.removesuffix(":")
+            if _OPERATOR.fullmatch(text):
+                return text
+            if is_region or not (inner or text[0] in "'\"+-" or text[0].isdigit()):
+                column_known = name in REGIONS or _COLUMN.fullmatch(name) is not None
+                return text if column_known else text.replace(name, self._whole(name))
+            if column_known and (found["when"] or stays(inner or text)):
+                return text
+            return f"{text[0]}{self._whole(inner)}{text[0]}" if inner else self._whole(text)
 
         return _QUERY_PART.sub(part, text)
 
     def _string(self, text: str, key: str, within: str) -> str:
         if _is_secret(key):
             return REMOVED if text else text
-        if key in PERSONAL:
-            return self.words.hidden(text)
         if key == "href":
             return self._href(text)
         if key in ("error", "errorDetail"):
             return self.sentence(text)
-        if key == "fields" and _is_parameter(text):  # of a form's JSON
+        if key == "fields" and is_list_of_words(text):  # of a form's JSON
             return text
         if (key in NUMBERS and _IDS.fullmatch(text)) or text in REGIONS:
             return text
@@ -187,11 +207,7 @@ class Scrubber:
         return f"/api{self.path(path)}{f'?{query}' if query else ''}"
 
     def _key(self, key: str) -> str:
-        return key if _KEY.fullmatch(key) and host_within(key) is None else self.words.text(key)
-
-
-def _is_parameter(text: str) -> bool:
-    return _PARAMETER.fullmatch(text) is not None and not has_host_or_url(text)
+        return key if is_key(key) or key in REGIONS else self._whole(key)
 
 
 def _is_known(text: str) -> bool:

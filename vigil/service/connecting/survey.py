@@ -1,6 +1,7 @@
 """What `vigil connect --read-only` finds out about an Extended ECM: the doctor's checks, counts, rights, and a dry sweep.
 
-Nothing is written to Extended ECM, and nothing is sent. A call that fails becomes a sentence of the survey, and ends nothing.
+Nothing is written to Extended ECM, and nothing is sent. A call that fails becomes a sentence of the survey, and ends nothing: it has
+the status and the kind of error. Extended ECM's own words may name people, and are in `Survey.words` alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from vigil.compliance.facts import WorkspaceType
 from vigil.compliance.rules.model import RuleSet
 from vigil.ecm import Client, Extractor, Settings, queries, survey
 from vigil.ecm.dialect import Dialect
-from vigil.ecm.errors import EcmError
+from vigil.ecm.errors import EcmError, words_apart
 from vigil.ecm.model import LASTING, UNTYPED, Needs
 from vigil.ecm.parse import GROUP, USER
 from vigil.ecm.survey import OpenWorkflow
@@ -49,7 +50,7 @@ AT_ONCE = 1000  # facts that are read from the ledger at once
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A question that was not answered: `what` was asked, and `why` there is no answer, in Extended ECM's words."""
+    """A question that was not answered: `what` was asked, and `why` there is no answer."""
 
     what: str
     why: str
@@ -115,6 +116,9 @@ class Survey:
     known: Mapping[str, int] = field(default_factory=dict)  # facts that the sweep read, by kind
     seconds: float = 0.0
     requests: int = 0
+    words: Sequence[
+        str
+    ] = ()  # what Extended ECM said to calls that failed: for the terminal, and not for the page
 
     @property
     def missing(self) -> list[Check]:
@@ -157,21 +161,29 @@ async def look(
     found = Survey(settings, site, now())
     async with Client(settings) as client:
         found.checks = await _let_in(client)
-        say("Logged in. Reading what the rules need, and evaluating it: a dry sweep, which sends nothing ...")
-        rules = _rules(found)
-        if rules is not None:
-            found.needs = needs_of(rules)
-            found.swept, found.dialect = await _swept(found, rules, ledger, now)
-        say("Asking what the server understands, and what this user may see ...")
-        with ledger.read() as connection:
-            found.known = observations.totals(connection) | {"folder": folders.count(connection)}
-        await _examined(client, found, rules, ledger, now)
-        found.checks += _of_sweep(found.swept)
-        await _counted(client, found, rules)
-        await _rights(client, found, ledger)
+        with words_apart() as words:
+            await _looked(client, found, ledger, now, say)
+        found.words = tuple(words)
         found.requests = client.requests + (found.swept.requests if found.swept else 0)
     found.seconds = monotonic() - began
     return found
+
+
+async def _looked(
+    client: Client, found: Survey, ledger: Ledger, now: Callable[[], datetime], say: Callable[[str], None]
+) -> None:
+    say("Logged in. Reading what the rules need, and evaluating it: a dry sweep, which sends nothing ...")
+    rules = _rules(found)
+    if rules is not None:
+        found.needs = needs_of(rules)
+        found.swept, found.dialect = await _swept(found, rules, ledger, now)
+    say("Asking what the server understands, and what this user may see ...")
+    with ledger.read() as connection:
+        found.known = observations.totals(connection) | {"folder": folders.count(connection)}
+    await _examined(client, found, rules, ledger, now)
+    found.checks += _of_sweep(found.swept)
+    await _counted(client, found, rules)
+    await _rights(client, found, ledger)
 
 
 class NotReached(VigilError):

@@ -1,4 +1,7 @@
-"""A survey as a page of Markdown, to hand to the administrator of Extended ECM. It has no names of people and no secret."""
+"""A survey as a page of Markdown, to hand to the administrator of Extended ECM.
+
+It has no secret and no text of the server's, apart from names of the site's configuration (docs/connecting.md#the-page).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from vigil.compliance.evaluation.results import Why
 from vigil.compliance.events import ATTRIBUTE_CHANGED
 from vigil.connections import address
 from vigil.ecm.model import Gap
+from vigil.recording.kept import is_product_word
 from vigil.safe_text import Markdown, link, markdown, table_row
 from vigil.service import dialects, expected_load
 from vigil.service.connecting.mends import MENDS, NEEDED_REGIONS, NO_SETTING, REGIONS, WANTED_EVENTS, Region
@@ -36,6 +40,7 @@ FACTS = {
     "workspace": "workspaces",
 }
 _NUMBER = re.compile(r"\d+")
+_VERSION = re.compile(r"(?:CE )?\d+(?:\.\d+){0,3}")
 
 
 def page(found: Survey, minutes: int) -> Markdown:
@@ -74,7 +79,8 @@ def _head(found: Survey) -> Iterator[Markdown]:
         "Read on {} by Vigil {} as {}; Extended ECM {}. Nothing was changed in Extended ECM, and nobody was notified."
     )
     at = instant(found.at, settings.zone)
-    yield form.format(at, package()["version"], user, found.version or "of a version that it does not tell")
+    version = found.version if _VERSION.fullmatch(found.version) else "of a version that it does not tell"
+    yield form.format(at, package()["version"], user, version)
     yield Markdown("")
     yield Markdown("**{}**").format(verdict(found))
 
@@ -238,7 +244,7 @@ def _audit(found: Survey) -> Iterator[Markdown]:
         yield Markdown("Refused: {}").format(found.audit_refused)
         yield Markdown("")
     yield Markdown("{} of workspaces and documents were read. They name: {}.").format(
-        counted(found.audits, "audit table"), listed(sorted(found.events)) or "no event"
+        counted(found.audits, "audit table"), listed(_events(found.events)) or "no event"
     )
     yield Markdown("")
     yield from _table(
@@ -246,6 +252,14 @@ def _audit(found: Survey) -> Iterator[Markdown]:
         ((name, use, _yes(name in found.events)) for name, use in WANTED_EVENTS.items()),
     )
     yield Markdown("The administrator chooses which events are kept: Event Auditing, Set Auditing Interests.")
+
+
+def _events(met: Iterable[str]) -> list[str]:
+    """The events of the product by name, and how many others there are: a site may name its own after anything."""
+    met = set(met)
+    known = sorted(name for name in met if is_product_word(name, "name", "audit_event_types"))
+    others = len(met) - len(known)
+    return [*known, *([counted(others, "other event")] if others else [])]
 
 
 def _events_to_do(found: Survey) -> Iterator[tuple[str, str, str]]:
@@ -332,9 +346,7 @@ def _gaps(gaps: Sequence[Gap]) -> Iterator[Markdown]:
         return
     yield Markdown("What could not be read:")
     yield Markdown("")
-    yield from _table(
-        ("call", "Extended ECM's answer", "times", "workspaces"), map(_alike, list(alike.values())[:SHOWN])
-    )
+    yield from _table(("call", "why", "times", "workspaces"), map(_alike, list(alike.values())[:SHOWN]))
 
 
 def _alike(gaps: Sequence[Gap]) -> tuple[str, ...]:

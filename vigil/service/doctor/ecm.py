@@ -17,7 +17,6 @@ from vigil.ecm import (
     Refused,
     Unavailable,
     listing,
-    parse,
     probes,
     queries,
 )
@@ -109,7 +108,7 @@ async def let_in(client: Client) -> list[Check]:
     try:
         await client.get("/v1/ping")
     except Refused as error:
-        if parse.is_no_route(error):
+        if error.is_no_route:
             return [fail(CONNECTION, str(error), _WHOLE_ADDRESS)]
         do = (
             "correct user and password (`vigil connect`: --ecm-user, VIGIL_ECM_PASSWORD); try them in a browser: the account may be "
@@ -205,7 +204,9 @@ async def _types(
             checks.append(warn(f"type {name}", "this user sees no workspace of it", do))
         else:
             newest[name] = found
-            checks.append(ok(f"type {name}", f"the newest workspace is {found[0]}, of {found[1]}"))
+            checks.append(
+                ok(f"type {name}", f"the newest workspace is {found[0]}, of {found[1] or 'no date'}")
+            )
     return newest, checks
 
 
