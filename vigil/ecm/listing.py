@@ -218,9 +218,9 @@ class _Reading:
         async for rows in self._beyond():
             yield rows
         if self.total is None or len(self.seen) < self.total:
-            raise IncompleteList(
-                PATH, f"{len(self.seen)} of {self.total} workspaces could be listed: {wall.message}"
-            ) from wall
+            of = "an untold number of" if self.total is None else self.total
+            said = f"{len(self.seen)} of {of} workspaces could be listed: {wall.message}"
+            raise IncompleteList(PATH, said) from wall
 
     async def _read(
         self, narrowed: dict[str, str], *, stops: bool = False
@@ -229,8 +229,8 @@ class _Reading:
         self.oldest = None
         async for page in self.listing.walk(self, narrowed):
             if not narrowed and self.total is None:
-                self.total = page.total or 0
-                self.listing.totals.setdefault(self.type, self.total)
+                self.total = page.total
+                self.listing.totals.setdefault(self.type, page.total or 0)
             rows = [self.listing.row(row, self.type) for row in page.rows]
             self._check_order(rows, page.number)
             wanted = self._new(rows)
