@@ -93,7 +93,7 @@ async def test_a_full_page_without_a_next_one_may_be_the_wall(
     double: Callable[..., Client], pages: bool, past: str, key: Key | None
 ) -> None:
     async with double(ticketed(Rows(30, given=10, past=past, pages=pages))) as client:
-        with pytest.raises(IncompleteList, match="10 rows were read of .*no further page is offered"):
+        with pytest.raises(IncompleteList, match=r"10 rows were read of .*no further page is offered"):
             await read_all(client, "/list", {}, key=key, limit=100)
     assert client.requests <= 4
 
