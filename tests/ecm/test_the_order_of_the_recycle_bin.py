@@ -100,6 +100,22 @@ async def test_no_more_pages_than_the_budget_are_read_and_the_rest_is_named(
     assert feed.skipped == ["recycle bin: more than 3 pages in mode anyone_deleted"]
 
 
+async def test_a_row_with_an_odd_date_is_named_and_loses_no_other() -> None:
+    client, _ = bin_of(IN_ORDER)
+    given = client.get
+
+    async def spoilt(path: str, params: Params | None = None) -> Json:
+        answer = await given(path, params)
+        answer["results"][2]["data"]["properties"]["deleted_date"] = "yesterday"  # of node 10
+        return answer
+
+    client.get = spoilt  # type: ignore[method-assign]
+    feed = ChangeFeed(client)
+    assert {row.id for row in await feed.deleted(NOON - timedelta(hours=2), NOON)} == {1, 11, 12}
+    (said,) = feed.skipped
+    assert said.startswith("recycle bin: a row cannot be read")
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
