@@ -79,7 +79,7 @@ async def test_a_page_of_the_search_with_a_repeated_row_is_not_the_last(
 
 
 @ZONES
-async def test_the_audit_trail_is_asked_for_from_a_day_that_began_before_in_every_zone(
+async def test_the_audit_trail_is_asked_for_from_a_day_of_every_zone(
     double: Callable[..., Client], zone: str
 ) -> None:
     """The filter takes whole days, in a zone that nobody knows."""

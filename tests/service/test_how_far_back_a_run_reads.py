@@ -17,7 +17,7 @@ from vigil.ecm.parse import DOCUMENT
 from vigil.ecm.recycle_bin import DeletedNode
 from vigil.ecm.search import SearchRow
 from vigil.ledger import Ledger, watermarks
-from vigil.ledger.watermarks import Watermark, WatermarkName, list_of
+from vigil.ledger.watermarks import ListMark, Watermark, WatermarkName, list_of
 from vigil.service import change_feed, extraction
 from vigil.service.extraction import Extraction
 from vigil.service.run import Run
@@ -36,7 +36,7 @@ def reading(bench: RunBench, skew: Skew | None = None) -> Iterator[tuple[Run, Cl
     yield run, client, ledger
 
 
-def mark(ledger: Ledger, name: WatermarkName, at: datetime | None = None) -> datetime | None:
+def mark(ledger: Ledger, name: WatermarkName | ListMark, at: datetime | None = None) -> datetime | None:
     """Where a watermark is; `at` puts it there."""
     if at is not None:
         with ledger.write() as connection:
@@ -102,7 +102,7 @@ def test_the_search_is_asked_again_as_far_back_as_an_index_is_late(bench: RunBen
 
         async def follow() -> None:
             client.learn(search=SearchDialect(), search_known=True, bin="", why="a test")
-            run.extractor.feed.changed = changed  # type: ignore[method-assign, assignment]
+            run.extractor.feed.changed = changed  # type: ignore[method-assign]
             await change_feed.follow(run, ())
 
         bench.do(run, client, follow)

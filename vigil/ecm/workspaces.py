@@ -239,9 +239,9 @@ class WorkspaceReader:
         if size == 0 and rows:
             counts.contradict(self._client, node)
         counts.weigh(self._client, rows)
-        rows = await self._with_types(rows, path)
+        typed = await self._with_types(rows, path)
         with parse.shaped(path):
-            inside = self._children(reading, rows, path)
+            inside = self._children(reading, typed, path)
             reading.lacking += max(0, (parse.integer(size) or 0) - len(rows))
         tasks = [self._folder(reading, number, held, depth + 1) for number, held in inside]
         tasks += [self._versions(child) for child in reading.children if child.path == path]
