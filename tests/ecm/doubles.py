@@ -15,7 +15,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 def client_of(monkeypatch: pytest.MonkeyPatch, answer: Answer, **settings: Any) -> Client:
-    """A client over `answer`, without retries."""
+    """A client over `answer`, without retries if `settings` do not say how many."""
 
     def opened(**given: Any) -> httpx.AsyncClient:
         for key in ("verify", "proxy", "limits"):
@@ -23,7 +23,7 @@ def client_of(monkeypatch: pytest.MonkeyPatch, answer: Answer, **settings: Any) 
         return _REAL(transport=httpx.MockTransport(answer), **given)
 
     monkeypatch.setattr("vigil.ecm.connections.httpx.AsyncClient", opened)
-    return Client(Settings("http://ecm.test/cs/cs", "vigil", "vigil", retries=0, **settings))
+    return Client(Settings("http://ecm.test/cs/cs", "vigil", "vigil", **{"retries": 0, **settings}))
 
 
 def ticketed(answer: Answer) -> Answer:

@@ -80,6 +80,34 @@ def test_a_date_that_is_a_number_is_refused_by_the_attributes_name(raw: object, 
         value(raw, kind)
 
 
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        (1.5, 1.5),
+        ("1.5", 1.5),
+        ("-0.25", -0.25),
+        ("+2.50", 2.5),
+        ("1.5e3", 1500),
+        ("2.0", 2),
+        (2.0, 2),
+        ("17", 17),
+        ("12345678901234567890", 12345678901234567890),
+    ],
+)
+def test_a_number_is_read_with_its_fraction_also_from_text(raw: object, read: Value) -> None:
+    found = value(raw, "integer")
+    assert (found, type(found)) == (read, type(read))
+    assert value([raw, None], "integer", multiple=True) == (read,)
+
+
+@pytest.mark.parametrize(
+    "raw", ["1,5", "1.5.2", "1.", "nan", "inf", "1e400", "1.5 EUR", float("nan"), float("inf")]
+)
+def test_what_is_no_number_is_refused_by_the_attributes_name(raw: object) -> None:
+    with pytest.raises(OddValue, match=r"^C\.it$"):
+        value(raw, "integer")
+
+
 def test_a_user_is_a_login() -> None:
     assert value(12, "user") == "login-12"
     assert value([12, "13"], "user", multiple=True) == ("login-12", "login-13")

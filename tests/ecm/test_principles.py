@@ -264,23 +264,24 @@ async def test_a_server_that_ignores_the_page_gives_an_incomplete_list(
             await read_all(client, "/v2/nodes/1/nodes", {}, key=node_id, limit=2)
 
 
+@pytest.mark.parametrize("href", [{"href": "x"}, "x"])
 @pytest.mark.parametrize("place", ["actions", "links", "links.data"])
 async def test_the_next_page_is_found_in_each_of_its_three_places(
-    double: Callable[[Answer], Client], place: str
+    double: Callable[[Answer], Client], place: str, href: object
 ) -> None:
     """Without a count only `next` shows that there is more."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         page = int(request.url.params["page"])
-        following: dict[str, Any] = {"next": {"href": "x"}} if page < 3 else {}
-        paging: dict[str, Any] = {"limit": 1, "page": page, "range_min": 1, "range_max": 1}
+        following: dict[str, Any] = {"next": href} if page < 3 else {}
+        paging: dict[str, Any] = {"limit": 2, "page": page, "range_min": 1, "range_max": 1}
         paging |= (
             {"actions": following}
             if place == "actions"
             else {"links": {"data": following} if "." in place else following}
         )
         more.append(page < 3)
-        rows = [{"data": {"properties": {"id": min(page, 3)}}}]
+        rows = [{"data": {"properties": {"id": n}}} for n in {1: (1, 2), 2: (3, 4)}.get(page, (5,))]
         held = {"paging": paging} if place == "actions" else {"collection": {"paging": paging}}
         seen.append(page_of({"results": rows, **held}, page, 1, "x").more)
         return httpx.Response(200, json={"results": rows, **held})
@@ -288,8 +289,8 @@ async def test_the_next_page_is_found_in_each_of_its_three_places(
     more: list[bool] = []
     seen: list[bool] = []
     async with double(ticketed(answer)) as client:
-        rows, _ = await read_all(client, "/v2/nodes/1/nodes", {}, key=node_id, limit=1)
-    assert [node_id(row) for row in rows] == [1, 2, 3]
+        rows, _ = await read_all(client, "/v2/nodes/1/nodes", {}, key=node_id, limit=2)
+    assert [node_id(row) for row in rows] == [1, 2, 3, 4, 5]
     assert seen == more
 
 

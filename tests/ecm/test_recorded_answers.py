@@ -281,8 +281,8 @@ def test_audit_events_have_the_names_of_the_answers_own_table() -> None:
 
 
 def test_workspace_types_have_templates_or_none() -> None:
-    assert of("workspacetypes-kna1") == [[ListedType(1, "Customer", (22232, 63157))]]
-    assert of("pyxecm-workspacetypes") == [[ListedType(16, "Customer", ())]]
+    assert of("workspacetypes-kna1") == [([ListedType(1, "Customer", (22232, 63157))], [])]
+    assert of("pyxecm-workspacetypes") == [([ListedType(16, "Customer", ())], [])]
 
 
 def test_document_types_and_missing_documents() -> None:

@@ -83,6 +83,13 @@ async def test_an_order_that_breaks_on_a_later_page_is_seen_as_far_as_pages_are_
     assert asked == [1, 2, 3, 4, 5] and client.dialect.bin_sorted is False
 
 
+async def test_a_page_of_old_folders_is_not_the_end() -> None:
+    """Containers come first, and documents of today behind all of them."""
+    client, asked = bin_of([*(deleted(200 + n, 30 + n, FOLDER) for n in range(12)), *IN_ORDER[2:]])
+    assert await found(client) == {10, 11, 12}
+    assert asked == [1, 2]
+
+
 async def test_a_folder_behind_documents_is_out_of_order() -> None:
     client, _ = bin_of([*IN_ORDER[2:8], deleted(97, 80, FOLDER), *IN_ORDER[8:], deleted(96, 1, FOLDER)])
     assert 96 in await found(client)
@@ -98,6 +105,22 @@ async def test_no_more_pages_than_the_budget_are_read_and_the_rest_is_named(
     await feed.deleted(NOON - timedelta(hours=2), NOON)
     assert asked == [1, 2, 3]
     assert feed.skipped == ["recycle bin: more than 3 pages in mode anyone_deleted"]
+
+
+async def test_a_row_with_an_odd_date_is_named_and_loses_no_other() -> None:
+    client, _ = bin_of(IN_ORDER)
+    given = client.get
+
+    async def spoilt(path: str, params: Params | None = None) -> Json:
+        answer = await given(path, params)
+        answer["results"][2]["data"]["properties"]["deleted_date"] = "yesterday"  # of node 10
+        return answer
+
+    client.get = spoilt  # type: ignore[method-assign]
+    feed = ChangeFeed(client)
+    assert {row.id for row in await feed.deleted(NOON - timedelta(hours=2), NOON)} == {1, 11, 12}
+    (said,) = feed.skipped
+    assert said.startswith("recycle bin: a row cannot be read")
 
 
 @pytest.mark.parametrize(

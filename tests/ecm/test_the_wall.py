@@ -101,6 +101,47 @@ async def test_an_unsorted_list_with_a_wall_gives_what_changed_as_well(server: S
     assert client.dialect.sorted is False
 
 
+def named(names: list[str], *, obeys: bool = True) -> Answer:
+    """A list of workspaces, newest first, in pages of 5 of which 2 are offered; `obeys`: whether starts of names are compared."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = dict(parse_qsl(request.url.query.decode()))
+        start = asked.get("where_name", "startswith_").removeprefix("startswith_").casefold() if obeys else ""
+        held = [
+            {"id": 100 - at, "name": name, "modify_date": f"2026-03-01T00:00:{59 - at:02}"}
+            for at, name in enumerate(names)
+            if name.casefold().startswith(start)
+        ]
+        number, limit = int(asked["page"]), min(int(asked["limit"]), 5)
+        rows = [{"data": {"properties": one}} for one in held[(number - 1) * limit : number * limit]]
+        more = number * limit < min(len(held), 10)
+        paging = {"limit": limit, "page": number, "total_count": len(held)}
+        actions = {"actions": {"next": {"href": "x"}} if more else {}}
+        return httpx.Response(200, json={"results": rows, "paging": paging | actions})
+
+    return answer
+
+
+@pytest.mark.parametrize("others", [["Zeta"], ["Zeta", "Cy"], []])
+async def test_a_name_with_another_start_does_not_end_the_narrowing(
+    double: Callable[..., Client], others: list[str]
+) -> None:
+    """The names that begin with "C" go on with "a", all 30: that "Zeta" does not is no sign that starts are ignored."""
+    names = [*others, *(f"Case {at:03}" for at in reversed(range(30)))]
+    async with double(ticketed(named(names))) as client:
+        found = await ids(Listing(client).changed(WorkspaceType("T", (), (), id=1), None))
+    assert sorted(found) == list(range(101 - len(names), 101))
+    assert client.requests < 110
+
+
+async def test_starts_of_names_that_the_server_ignores_cost_one_call(double: Callable[..., Client]) -> None:
+    names = ["Zeta", *(f"Case {at:03}" for at in reversed(range(30)))]
+    async with double(ticketed(named(names, obeys=False))) as client:
+        with pytest.raises(IncompleteList, match="10 of 31 workspaces"):
+            await ids(Listing(client).changed(WorkspaceType("T", (), (), id=1), None))
+    assert client.requests == 4, "the login, two pages, and one count"
+
+
 @pytest.mark.parametrize("written", [int, str])
 async def test_the_wall_is_seen_also_where_counts_are_texts(
     double: Callable[..., Client], written: Callable[[int], object]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -21,6 +22,8 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 
 _KEY = re.compile(r"\d+_\d")
+_REAL = re.compile(r"[+-]?\d+(\.\d+([eE][+-]?\d+)?|[eE][+-]?\d+)", re.ASCII)
+"""A number as text that is not of digits alone."""
 
 
 class OddValue(ValueError):
@@ -257,5 +260,12 @@ def _scalar(raw: Any, kind: str, zone: tzinfo, login: Callable[[int], str]) -> V
         number = parse.integer(raw)
         return login(number) if number else None
     if kind == "integer":
-        return raw if isinstance(raw, float) and not raw.is_integer() else int(raw)
+        return _number(raw)
     return str(raw)
+
+
+def _number(raw: Any) -> int | float:
+    """A whole number, or a real one with a fraction, which may be given as text. Raises ValueError, TypeError or OverflowError."""
+    if isinstance(raw, str) and _REAL.fullmatch(raw.strip()):
+        raw = float(raw)
+    return raw if isinstance(raw, float) and isfinite(raw) and not raw.is_integer() else int(raw)

@@ -225,7 +225,8 @@ class ChangeFeed:
         async for page in walk(
             self._client, recycle_bin.PATH, params, key=parse.node_id, limit=PAGE, odd=odd
         ):
-            rows, _ = recycle_bin.rows({"results": list(page.rows)}, self._zone)
+            rows, unread = recycle_bin.rows({"results": list(page.rows)}, self._zone)
+            self.skipped += [f"recycle bin: a row cannot be read: {gap.error}" for gap in unread]
             listed += rows
             if self._client.dialect.bin_sorted is not False and (wrong := recycle_bin.misplaced(listed)):
                 why = f"recycle bin, mode {mode}: node {wrong.id} is not in the order that was asked for"

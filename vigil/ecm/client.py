@@ -24,7 +24,16 @@ from vigil.ecm.answers import Json
 from vigil.ecm.clocks import Skew, joined, measured
 from vigil.ecm.connections import ConnectionPool
 from vigil.ecm.dialect import Dialect, NodesForm
-from vigil.ecm.errors import CallRefused, EcmError, Malformed, NotReadable, Refused, Unavailable
+from vigil.ecm.errors import (
+    CallFailed,
+    CallRefused,
+    CutOff,
+    EcmError,
+    Malformed,
+    NotReadable,
+    Refused,
+    Unavailable,
+)
 from vigil.ecm.limits import CircuitBreaker, RateLimiter
 from vigil.ecm.retry import Policy, Retryable, retry
 from vigil.ecm.settings import Settings
@@ -80,6 +89,9 @@ class _Response:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+
+_CUT = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, httpx.DecodingError)
+"""How a connection ends that was open, if not by a time-out."""
 
 _ALONE = "refused with 401, and the same ticket works for another call"
 
@@ -161,6 +173,19 @@ class Client:
             yield mine
         finally:
             _counting.reset(token)
+
+    async def is_up(self) -> bool:
+        """Whether the server answers a call that every user may make: it tells an outage from a call that fails alone.
+
+        Raises Refused.
+        """
+        try:
+            await self.get(_CONTROL)
+        except NotReadable:
+            return True  # in its own words
+        except CallFailed:
+            return False
+        return True
 
     async def get(self, path: str, params: Params | None = None) -> Json:
         """GET `path` (under ``{cgi}/api``). Raises the errors of `vigil.ecm.errors`."""
@@ -308,7 +333,8 @@ class Client:
                 ):
                     body = await self._body(ask.path, response)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
-            raise Retryable(Unavailable(ask.path, f"no answer: {_reason(error)}")) from error
+            kind = CutOff if isinstance(error, _CUT) else Unavailable
+            raise Retryable(kind(ask.path, f"no answer: {_reason(error)}")) from error
         self._count(received=len(body))
         self.skew = joined(self.skew, measured(response.headers.get("date"), asked, self.clock()))
         return _Response(response.status_code, response.headers, body)

@@ -62,6 +62,11 @@ class Extractor:
         """The gaps of the types at the last call of `types`, by the type's name."""
         return self._schema.gaps
 
+    @property
+    def odd_types(self) -> Sequence[Gap]:
+        """The gaps of rows of the list of types at the last call of `types`: which types these are is unknown."""
+        return self._schema.odd
+
     async def gone(self, nodes: Sequence[int]) -> tuple[frozenset[int], list[Gap]]:
         """Which of some nodes are deleted, and gaps for those for which that is unknown. See `vigil.ecm.presence`."""
         return await gone(self._client, nodes)

@@ -218,9 +218,9 @@ class _Reading:
         async for rows in self._beyond():
             yield rows
         if self.total is None or len(self.seen) < self.total:
-            raise IncompleteList(
-                PATH, f"{len(self.seen)} of {self.total} workspaces could be listed: {wall.message}"
-            ) from wall
+            of = "an untold number of" if self.total is None else self.total
+            said = f"{len(self.seen)} of {of} workspaces could be listed: {wall.message}"
+            raise IncompleteList(PATH, said) from wall
 
     async def _read(
         self, narrowed: dict[str, str], *, stops: bool = False
@@ -229,8 +229,8 @@ class _Reading:
         self.oldest = None
         async for page in self.listing.walk(self, narrowed):
             if not narrowed and self.total is None:
-                self.total = page.total or 0
-                self.listing.totals.setdefault(self.type, self.total)
+                self.total = page.total
+                self.listing.totals.setdefault(self.type, page.total or 0)
             rows = [self.listing.row(row, self.type) for row in page.rows]
             self._check_order(rows, page.number)
             wanted = self._new(rows)
@@ -354,7 +354,7 @@ class _Reading:
                 continue
             self.asked.add(longer)
             total = await self._count_of(longer)
-            if total >= count and not self._all_start_with(longer):
+            if total >= count and not self._all_go_on(start, longer):
                 return  # the server ignores the filter: narrowing finds nothing
             met += total
             if total:
@@ -391,24 +391,24 @@ class _Reading:
 
     def _next_characters(self, start: str) -> list[str]:
         """The characters that follow a start of names: those that were seen first, then others, then the other case of each."""
-        folded = start.casefold()
-        follow = Counter(
-            name[len(start)]
-            for name in self.seen.values()
-            if len(name) > len(start) and name.casefold().startswith(folded)
-        )
+        follow = Counter(name[len(start)] for name in self._seen_from(start) if len(name) > len(start))
         every = [character for character, _ in follow.most_common()] + list(ALPHABET)
         once = list({character.casefold(): character for character in reversed(every)}.values())[::-1]
         return [*once, *(c.swapcase() for c in once if c.swapcase() != c)]
 
-    def _all_start_with(self, start: str) -> bool:
-        return all(name.casefold().startswith(start.casefold()) for name in self.seen.values())
+    def _seen_from(self, start: str) -> list[str]:
+        """The seen names with this start."""
+        folded = start.casefold()
+        return [name for name in self.seen.values() if name.casefold().startswith(folded)]
+
+    def _all_go_on(self, start: str, longer: str) -> bool:
+        """Whether all seen names with this start have the longer one: those with another start say nothing about it."""
+        folded = longer.casefold()
+        return all(name.casefold().startswith(folded) for name in self._seen_from(start))
 
     def _common(self, start: str) -> str:
         """The longest start that all seen names with this start have."""
-        folded = start.casefold()
-        names = [name for name in self.seen.values() if name.casefold().startswith(folded)]
-        return os.path.commonprefix(names)[:LONGEST_START] or start  # noqa: RUF071  characters are meant
+        return os.path.commonprefix(self._seen_from(start))[:LONGEST_START] or start  # noqa: RUF071  characters are meant
 
 
 def _starts(start: str) -> dict[str, str]:

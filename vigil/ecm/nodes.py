@@ -7,6 +7,7 @@ categories in no form is asked for them elsewhere: with the children of the node
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,16 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.client import MOST_IDS, Client
 from vigil.ecm.dialect import NodesForm
-from vigil.ecm.errors import CallFailed, CallRefused, EcmError, IncompleteList, Malformed, NotReadable
+from vigil.ecm.errors import (
+    CallFailed,
+    CallRefused,
+    CutOff,
+    EcmError,
+    IncompleteList,
+    Malformed,
+    NotReadable,
+    Unavailable,
+)
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap
 from vigil.ecm.paging import read_page, walk
@@ -30,17 +40,24 @@ TRIED = 20
 MOST_HALVES = 64
 """How many calls are made to find the malformed nodes among 250: sixteen for each."""
 
+MOST_IN_VAIN = 12
+"""After so many failures without an answer the call itself fails, and not some id of 250: one leaves a half that is answered."""
+
+_BREAKS = (500, 502, 503, 504)
+"""How a server, or the proxy before it, answers a call that a node breaks; it answers so as well while it is down."""
+
 
 async def read_nodes(
     client: Client, ids: Sequence[int], fields: Sequence[str]
 ) -> tuple[dict[int, Json], list[Gap]]:
     """The existing nodes, by id, and gaps, whose `workspaces` are node ids, for those whose call failed. Raises Refused."""
     parts = parse.chunks(ids, MOST_IDS)
+    control = _Control(client)
     found: dict[int, Json] = {}
     gaps: list[Gap] = []
     if parts and (client.dialect.nodes or client.assumed_nodes) is None:
-        found, gaps = await _finding_form(client, parts.pop(0), fields)
-    answers = await asyncio.gather(*(_batch(client, some, fields) for some in parts))
+        found, gaps = await _finding_form(client, parts.pop(0), fields, control)
+    answers = await asyncio.gather(*(_batch(client, some, fields, control) for some in parts))
     for nodes, missed in answers:
         found |= nodes
         gaps += missed
@@ -48,7 +65,7 @@ async def read_nodes(
 
 
 async def _finding_form(
-    client: Client, ids: Sequence[int], fields: Sequence[str]
+    client: Client, ids: Sequence[int], fields: Sequence[str], control: _Control
 ) -> tuple[dict[int, Json], list[Gap]]:
     """The first batch on a server whose form is not known.
 
@@ -62,6 +79,8 @@ async def _finding_form(
             try:
                 answered[form] = found, gaps = _rows_of(await client.nodes(ids, fields, form), ids)
             except CallFailed as error:
+                if _may_be_broken(error):
+                    return await _batch(client, ids, fields, control, error)
                 if isinstance(error, CallRefused) or not isinstance(error, Malformed | NotReadable):
                     return {}, [gap_of(error, *ids)]
                 continue  # this form, or one of the ids, is refused: the batch is halved below
@@ -83,17 +102,24 @@ async def _finding_form(
             else:
                 client.assumed_nodes = form
             return found, gaps
-    return await _batch(client, ids, fields)
+    return await _batch(client, ids, fields, control)
 
 
 async def _batch(
-    client: Client, ids: Sequence[int], fields: Sequence[str]
+    client: Client,
+    ids: Sequence[int],
+    fields: Sequence[str],
+    control: _Control,
+    failed: CallFailed | None = None,
 ) -> tuple[dict[int, Json], list[Gap]]:
-    """One batch in the dialect's form, halved if it is refused, and completed if no form gives categories."""
+    """One batch in the dialect's form, halved if it is refused, and completed if no form gives categories.
+
+    `failed`: how the call for the whole batch has failed already.
+    """
     form = client.dialect.nodes or client.assumed_nodes or NodesForm.FORM
     elsewhere = form is NodesForm.NONE and _asks_categories(fields)
-    halving = _Halving(client, fields, form)
-    found, gaps = await halving.read(ids)
+    halving = _Halving(client, fields, form, control)
+    found, gaps = await halving.read(ids, failed)
     if halving.refused_all and len(ids) > 1:
         client.doubt("nodes", f"nodes/list refused each of {len(ids)} ids in form {form}")
     if elsewhere:
@@ -109,39 +135,91 @@ async def _batch(
 
 
 @dataclass
+class _Control:
+    """Tells a server that is down from a call that an id breaks, for all batches of one reading: down once, it is not asked again."""
+
+    client: Client
+    is_down: bool = False
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def is_up(self) -> bool:
+        async with self.asking:
+            self.is_down = self.is_down or not await self.client.is_up()
+            return not self.is_down
+
+
+def _may_be_broken(error: CallFailed) -> bool:
+    """Whether a node may have broken the call inside Content Server, so that other ids are answered."""
+    return isinstance(error, CutOff) or (isinstance(error, Unavailable) and error.status in _BREAKS)
+
+
+@dataclass
 class _Halving:
-    """One batch, in halves where it is refused, so that one poisonous id loses itself alone. At most MOST_HALVES calls."""
+    """One batch, in halves where it is refused, so that one poisonous id loses itself alone. At most MOST_HALVES calls.
+
+    Each call is repeated by the layer of retries alone: what fails here has failed for good.
+    """
 
     client: Client
     fields: Sequence[str]
     form: NodesForm
+    control: _Control
     calls: int = 0
     answered: int = 0
+    broken: int = 0
     refusals: list[EcmError] = field(default_factory=list)
+    given_up: CallFailed | None = None  # the failure after which no further half is asked for
 
     @property
     def refused_all(self) -> bool:
         return bool(self.refusals) and not self.answered
 
-    async def read(self, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:
-        self.calls += 1
-        try:
-            found, gaps = _rows_of(await self.client.nodes(ids, self.fields, self.form), ids)
+    async def read(
+        self, ids: Sequence[int], failed: CallFailed | None = None
+    ) -> tuple[dict[int, Json], list[Gap]]:
+        """The nodes of the batch, and gaps. The larger parts come first, so that an answer soon shows that the call works.
+
+        `failed`: how the call for the whole batch has failed already.
+        """
+        found: dict[int, Json] = {}
+        gaps: list[Gap] = []
+        todo = deque([ids] if failed is None else await self._apart(ids, failed, gaps))
+        while todo:
+            some = todo.popleft()
+            if self.given_up is not None:
+                gaps.append(gap_of(self.given_up, *some))
+                continue
+            self.calls += 1
+            try:
+                rows, unclear = _rows_of(await self.client.nodes(some, self.fields, self.form), some)
+            except CallFailed as error:
+                todo += await self._apart(some, error, gaps)
+                continue
             self.answered += 1
-            return found, gaps
-        except (Malformed, NotReadable) as error:
+            found |= rows
+            gaps += unclear
+        return found, gaps
+
+    async def _apart(self, ids: Sequence[int], error: CallFailed, gaps: list[Gap]) -> list[Sequence[int]]:
+        """The halves of a part whose call failed; none, and a gap, where halves are of no use."""
+        if isinstance(error, Malformed | NotReadable):
             self.refusals.append(error)
-            if isinstance(error, CallRefused) or len(ids) == 1 or self.calls >= MOST_HALVES:
-                return {}, [gap_of(error, *ids)]
-        except CallFailed as error:
-            # A node that breaks the call inside Content Server gives an error page with 500. A server that is down gives no status, or
-            # another one.
-            if error.status != 500 or len(ids) == 1 or self.calls >= MOST_HALVES:
-                return {}, [gap_of(error, *ids)]
+            halves = not isinstance(error, CallRefused)
+        else:
+            halves = await self._breaks_alone(ids, error)
+        if not halves or len(ids) == 1 or self.calls >= MOST_HALVES:
+            gaps.append(gap_of(error, *ids))
+            return []
         middle = len(ids) // 2
-        first = await self.read(ids[:middle])
-        second = await self.read(ids[middle:])
-        return first[0] | second[0], [*first[1], *second[1]]
+        return [ids[:middle], ids[middle:]]
+
+    async def _breaks_alone(self, ids: Sequence[int], error: CallFailed) -> bool:
+        """Whether some id, and nothing else, may be what breaks the call; otherwise no further part is asked for."""
+        self.broken += 1
+        in_vain = not self.answered and self.broken >= MOST_IN_VAIN
+        if in_vain or not _may_be_broken(error) or (len(ids) > 1 and not await self.control.is_up()):
+            self.given_up = error
+        return self.given_up is None
 
 
 def _rows_of(answer: Json, ids: Sequence[int]) -> tuple[dict[int, Json], list[Gap]]:

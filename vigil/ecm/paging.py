@@ -12,6 +12,8 @@ The server's behaviour, and the consequences:
 - A list ends where no `next` is offered and its rows, or its pages by the echoed limit, agree with its count. Where `next` is missing
   before that, the list has reached the server's wall.
 - A server that does not echo its `limit` may have reduced it: only the rows that were read show whether they agree with the count.
+- A list without `total_count` has a count where `page_total` came. A list without either ends where no `next` is offered and its rows
+  fill no whole page: behind a full page, a page that brings nothing new may be the wall as well as the end.
 - A server that ignores `page` repeats the same rows: a page that brings nothing new before the end makes the list incomplete.
 """
 
@@ -29,10 +31,13 @@ Key = Callable[[Json], Hashable]
 
 _MOST_RESTARTS = 20
 
+_MOST_PAGES = 10_000
+"""The most pages of a list that does not tell how many it has: a server may end neither its pages nor a list."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `limit` is the value that the server used, `total` and `more` its information about the whole list.
+    """One page. `limit` is the value that the server used; `total`, `pages` and `more` are its information about the whole list.
 
     `echoed`: whether the server told its `limit`; without it `limit` is the value that was asked for, and pages cannot be counted.
     `links`: whether this list says where its next page is, so that its silence means that there is none.
@@ -47,11 +52,24 @@ class Page:
     answer: Json
     links: bool = False
     echoed: bool = True
+    pages: int | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the server tells how many rows or pages the list has."""
+        return self.total is not None or self.pages is not None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its rows are as many as a page has. A page of more shows that the list is not served in pages."""
+        return len(self.rows) == self.limit
 
     @property
     def reaches_end(self) -> bool:
         """Whether this is the last page by the server's own count."""
-        return self.echoed and self.total is not None and self.number * self.limit >= self.total
+        if self.total is None:
+            return self.pages is not None and self.number >= self.pages
+        return self.echoed and self.number * self.limit >= self.total
 
     def agrees(self, rows: int) -> bool:
         """Whether so many rows are all that the list has by the server's own count."""
@@ -60,7 +78,18 @@ class Page:
     @property
     def is_owed(self) -> bool:
         """Whether the page is empty although it has rows by the server's own count."""
-        return not self.rows and self.total is not None and (self.number - 1) * self.limit < self.total
+        if self.rows:
+            return False
+        if self.total is None:
+            return self.pages is not None and self.number < self.pages
+        return (self.number - 1) * self.limit < self.total
+
+    @property
+    def said(self) -> str:
+        """The server's own count, in words."""
+        if self.total is None:
+            return f"{self.pages} pages" if self.pages is not None else "a number that is not told"
+        return str(self.total)
 
 
 def page_of(answer: Json, number: int, limit: int, path: str, rows: Sequence[Json] | None = None) -> Page:
@@ -73,7 +102,8 @@ def page_of(answer: Json, number: int, limit: int, path: str, rows: Sequence[Jso
     paging = _object(answer, "paging") or _object(_object(answer, "collection"), "paging")
     taken, total = _count(paging, "limit"), _count(paging, "total_count")
     links = _object(paging, "links")
-    more = any(_object(part, "next") for part in (_object(paging, "actions"), links, _object(links, "data")))
+    # A next page is an object with its address, or the address alone.
+    more = any(part.get("next") for part in (_object(paging, "actions"), links, _object(links, "data")))
     return Page(
         number=number,
         rows=tuple(rows),
@@ -84,6 +114,7 @@ def page_of(answer: Json, number: int, limit: int, path: str, rows: Sequence[Jso
         answer=answer,
         links=more or isinstance(paging.get("actions"), dict),
         echoed=bool(taken),
+        pages=_count(paging, "page_total") or None,
     )
 
 
@@ -120,7 +151,7 @@ async def read_page(
         if not page.is_owed:
             return page
     raise IncompleteList(
-        path, f"page {number} of the list came without a row, and {page.total} are said to be in it"
+        path, f"page {number} of the list came without a row, and {page.said} are said to be in it"
     )
 
 
@@ -162,26 +193,38 @@ async def walk(
         seen.update(name for name, _ in keyed)
         if new:
             yield replace(page, rows=new)
-        if _ends(page, new, len(seen), start, links):
+        if _ends(page, before, new, len(seen), start, links):
             return
-        # Rows without a key are news, too, and so many rows may have come in front that a whole page moved down. Where pages cannot
-        # be counted only new rows show that the list goes on.
-        news = bool(new) or (page.echoed and (len(keyed) < len(page.rows) or _grew(before, page)))
-        _go_on(page, news, links, len(seen))
+        _go_on(page, _brings_news(page, before, new, len(keyed)), links, len(seen))
         before = page
         number += 1
 
 
 def _go_on(page: Page, news: bool, links: bool, seen: int) -> None:
     """Raises ListWall or IncompleteList if no further page can be expected, though the list has not shown its end."""
-    if page.reaches_end or page.total is None:
+    if page.reaches_end:
         return
-    said = f"{seen} rows were read of {page.total}"
-    if links and not page.more:
+    said = f"{seen} rows were read of {page.said}"
+    if links and not page.more and (page.is_counted or not news):
         raise ListWall(page.path, f"{said}: after page {page.number} no further page is offered")
     if not news:
         what = "repeats rows that came before" if page.rows else "came without a row"
         raise IncompleteList(page.path, f"{said}: page {page.number} {what}")
+    if not page.is_counted and page.number >= _MOST_PAGES:
+        raise IncompleteList(page.path, f"{said}: it does not end after {page.number} pages")
+
+
+def _brings_news(page: Page, before: Page | None, new: Sequence[Json], keyed: int) -> bool:
+    """Whether a page shows that the list goes on. `keyed`: how many of its rows have a key.
+
+    Rows without a key are news, too, and so many rows may have come in front that a whole page moved down. Where pages cannot be
+    counted only new rows show it: nothing else would end the list.
+    """
+    if new:
+        return True
+    if page.total is None:
+        return before is None
+    return page.echoed and (keyed < len(page.rows) or _grew(before, page))
 
 
 def _keyed(page: Page, key: Key, odd: list[Json] | None) -> list[tuple[Hashable, Json]]:
@@ -216,20 +259,35 @@ def _grew(before: Page | None, page: Page) -> bool:
     return before is None or before.total is None or page.total is None or page.total > before.total
 
 
-def _ends(page: Page, new: Sequence[Json], seen: int, start: int, links: bool) -> bool:
+def _ends(page: Page, before: Page | None, new: Sequence[Json], seen: int, start: int, links: bool) -> bool:
     complete = page.agrees(seen + (start - 1) * page.limit)
     if page.total is not None and not page.echoed:
         return complete and not (page.more and new)
+    if not page.is_counted:
+        return _ends_uncounted(page, before, bool(new), links)
     if not page.rows:
         return True
-    if page.total is None and links and not page.more:
-        return True
-    if page.number > start and not new and (page.reaches_end or page.total is None):
+    if page.number > start and not new and page.reaches_end:
         return True  # past the end, where the last page repeats
     if page.more or not page.reaches_end:
         return False
     # The count says the end. A full page whose rows do not add up to the count gets one look further.
     return complete or len(page.rows) < page.limit
+
+
+def _ends_uncounted(page: Page, before: Page | None, new: bool, links: bool) -> bool:
+    """Whether a list that tells neither its rows nor its pages ends with a page.
+
+    A short page ends it if the list says where its pages go on, and how long they are. Else a further page ends it that brings nothing
+    new, unless the rows before it fill a page to which none was offered: they may end at the wall.
+    """
+    if page.more:
+        return False
+    if new or before is None:
+        return not page.rows or (links and page.echoed and not page.is_full)
+    if page.rows:
+        return not page.is_full
+    return before.more or not (links and before.is_full)
 
 
 async def read_all(
@@ -257,30 +315,40 @@ async def _read_unnamed(
 ) -> tuple[list[Json], Json]:
     """Read rows without identity: a shift cannot be corrected, so a list whose count changed is read again from the start.
 
-    A repeated last page is recognised by the count or, without one, by being equal to the page before.
+    A repeated last page is recognised by the count or, without one, by being equal to the page before: see `_ends_uncounted`.
     """
     for _ in range(_MOST_RESTARTS):
         found: list[Json] = []
+        before: Page | None = None
         page = first = await read_page(client, path, params, 1, limit, rows)
         links = False
         while True:
             links = links or page.links
             found.extend(page.rows)
-            if _ends_unnamed(page, len(found)):
+            if _ends_unnamed(page, before, len(found), links):
                 return found, first.answer
-            _go_on(page, page.echoed or bool(page.rows), links, len(found))
+            _go_on(page, _counts_on(page) or bool(page.rows), links, len(found))
             following = await read_page(client, path, params, page.number + 1, page.limit, rows)
             if following.rows == page.rows:
-                if following.total is None or page.reaches_end or following.agrees(len(found)):
+                if page.reaches_end or following.agrees(len(found)):
                     return found, first.answer
-                _go_on(following, following.echoed, links, len(found))
+                if not following.is_counted and _ends_uncounted(following, page, False, links):
+                    return found, first.answer
+                _go_on(following, _counts_on(following), links, len(found))
             if following.total != first.total:
                 break  # the list moved: rows may be there twice, or be lost
-            page = following
+            before, page = page, following
     raise IncompleteList(path, f"the list changed its length during each of {_MOST_RESTARTS} readings")
 
 
-def _ends_unnamed(page: Page, seen: int) -> bool:
+def _counts_on(page: Page) -> bool:
+    """Whether the count alone says when a list ends, whatever its pages bring."""
+    return page.echoed and page.total is not None
+
+
+def _ends_unnamed(page: Page, before: Page | None, seen: int, links: bool) -> bool:
     if page.total is not None and not page.echoed:
         return page.agrees(seen) and not page.more
+    if not page.is_counted:
+        return _ends_uncounted(page, before, bool(page.rows), links)
     return not page.rows or (page.reaches_end and not page.more)

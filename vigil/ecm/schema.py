@@ -15,7 +15,7 @@ from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
 from vigil.ecm.client import Client
-from vigil.ecm.errors import CallFailed, CallRefused, EcmError, NotReadable
+from vigil.ecm.errors import CallFailed, CallRefused, EcmError, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.model import Gap
 
@@ -32,17 +32,31 @@ class ListedType:
     templates: tuple[int, ...]
 
 
-def listed_types(answer: Json) -> list[ListedType]:
-    """The rows of `GET /v2/businessworkspacetypes`. Raises LookupError, TypeError, ValueError or Malformed for another shape."""
-    found = [parse.properties(row) for row in parse.rows(answer, TYPES)]
-    return [
-        ListedType(
-            parse.identity(one["wksp_type_id"]),
-            str(one["wksp_type_name"]),
-            tuple(parse.identity(t["id"]) for t in parse.objects(one.get("templates")) if "id" in t),
-        )
-        for one in found
-    ]
+def listed_types(answer: Json) -> tuple[list[ListedType], list[Gap]]:
+    """The rows of `GET /v2/businessworkspacetypes`, and a gap for each that cannot be read.
+
+    Raises Malformed for another shape, or if no row can be read.
+    """
+    found: list[ListedType] = []
+    odd: list[Malformed] = []
+    for row in parse.rows(answer, TYPES):
+        try:
+            with parse.shaped(TYPES):
+                found.append(_listed(parse.properties(row)))
+        except Malformed as error:
+            odd.append(error)
+    if odd and not found:
+        raise odd[0]
+    return found, [Gap(TYPES, f"a workspace type cannot be read: {error.message}") for error in odd]
+
+
+def _listed(one: Json) -> ListedType:
+    templates = (t["id"] for t in parse.objects(one.get("templates")) if "id" in t)
+    return ListedType(
+        parse.identity(one["wksp_type_id"]),
+        str(one["wksp_type_name"]),
+        tuple(parse.identity(template) for template in templates),
+    )
 
 
 class SchemaReader:
@@ -53,6 +67,7 @@ class SchemaReader:
         self._catalogue = catalogue
         self._known: dict[str, WorkspaceType] = {}
         self.gaps: dict[str, tuple[Gap, ...]] = {}
+        self.odd: list[Gap] = []  # of rows of the list of types
 
     async def named(self, name: str) -> WorkspaceType:
         """The type of this name. Raises NotReadable if it does not exist, which differs from a type without workspaces."""
@@ -76,7 +91,7 @@ class SchemaReader:
         """See `Extractor.types`."""
         answer = await self._client.get(TYPES, {"expand_templates": "true", "expand_wksp_info": "true"})
         with parse.shaped(TYPES):
-            found = listed_types(answer)
+            found, self.odd = listed_types(answer)
         self.gaps = {}
         types = tuple(await asyncio.gather(*(self._type(one) for one in found)))
         self._known = {one.name: one for one in types}

@@ -44,11 +44,14 @@ from vigil.ecm.presence import gone
 from vigil.ecm.related import read_related
 from vigil.ecm.roles import read_roles
 from vigil.ecm.sound import sound
+from vigil.wording import counted
 
 NODE_FIELDS = "properties{id,name,type,container_size,create_date,modify_date}"
 CHILD_FIELDS = "properties{id,name,type,container_size,create_date,create_user_id,modify_date}"
 DOCUMENT_FIELDS = "properties{id,name,type,parent_id,container_size,create_date,create_user_id,modify_date}"
 AUDIT_PAGE = VERSIONS_PAGE = 100
+MOST_NAMED = 10
+"""How many ids an error names."""
 
 
 Classified = Mapping[int, Collection[int]]
@@ -236,12 +239,38 @@ class WorkspaceReader:
         if size == 0 and rows:
             counts.contradict(self._client, node)
         counts.weigh(self._client, rows)
+        typed = await self._with_types(rows, path)
         with parse.shaped(path):
-            inside = self._children(reading, rows, path)
+            inside = self._children(reading, typed, path)
             reading.lacking += max(0, (parse.integer(size) or 0) - len(rows))
         tasks = [self._folder(reading, number, held, depth + 1) for number, held in inside]
         tasks += [self._versions(child) for child in reading.children if child.path == path]
         await asyncio.gather(*tasks)
+
+    async def _with_types(self, rows: Sequence[Json], path: str) -> Sequence[Json]:
+        """The rows of children; one that came without a type has the one that its own id gives.
+
+        Raises Malformed if none does: nobody knows whether that is a document, or a folder with documents in it.
+        """
+        with parse.shaped(path):
+            lacking = [parse.node_id(row) for row in rows if _type_of(row) is None]
+            if not lacking:
+                return rows
+            found, gaps = await read_nodes(self._client, lacking, ["properties{id,type}"])
+            untold = [number for number in lacking if number not in found or _type_of(found[number]) is None]
+            if untold:
+                some = ", ".join(map(str, untold[:MOST_NAMED])) + (
+                    "" if len(untold) <= MOST_NAMED else ", ..."
+                )
+                why = "".join(f" ({gap.error})" for gap in gaps[:1])
+                raise Malformed(
+                    path,
+                    f"{counted(len(untold), 'item')} came without a type, by their own ids too{why}: {some}",
+                )
+            return [
+                row if _type_of(row) is not None else _of_type(row, _type_of(found[parse.node_id(row)]))
+                for row in rows
+            ]
 
     def _children(
         self, reading: RawWorkspace, rows: Sequence[Json], path: str
@@ -443,6 +472,15 @@ def _facts(
         except Malformed as error:
             broken.append(gap_of(error, reading.id))
     return facts, broken
+
+
+def _type_of(row: Json) -> int | None:
+    return parse.integer(parse.properties(row).get("type"))
+
+
+def _of_type(row: Json, kind: int | None) -> Json:
+    """A row with a type that came elsewhere."""
+    return {**row, "data": {**row["data"], "properties": {**parse.properties(row), "type": kind}}}
 
 
 async def _part(reading: RawWorkspace, name: str, work: Awaitable[Any]) -> None:

@@ -121,6 +121,11 @@ def _completed(
             parts = ("attributes", "roles", "documents")
             type = replace(type, **{p: getattr(type, p) or getattr(known, p) for p in parts})
         out.append(type)
+    if odd := run.extractor.odd_types:
+        run.gap(odd)
+        reading.incomplete = True
+        listed = {type.name for type in found}
+        out += [type for name, type in before.items() if name not in listed]  # it may be one of these
     return out
 
 
