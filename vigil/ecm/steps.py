@@ -25,6 +25,9 @@ DONE = "done:"
 UNREAD = "unread"
 """In place of the hash of a process that could not be read whole: it is read again."""
 
+ACCEPTED = ":accepted"
+"""The end of the hash of a process of which something stays unknown, as it was when it was read before: that is no gap again."""
+
 ENDED = frozenset({"completed", "stopped"})
 """The statuses of ended processes: the values of `wstatus`, and of `status_key` in the rows."""
 
@@ -100,6 +103,11 @@ def _without_passing(value: Any) -> Any:
     return value
 
 
+def noted(mark: str, accepted: bool) -> str:
+    """The hash to keep of a process that was read: whether something of it is unknown, and accepted."""
+    return mark.removesuffix(ACCEPTED) + (ACCEPTED if accepted else "")
+
+
 # -- one process
 
 
@@ -117,6 +125,14 @@ def attachment_folder(results: Json) -> int | None:
         if package.get("TYPE") == 1 and package.get("SUBTYPE") == 1:
             return parse.integer(package.get("USERDATA"))
     return None
+
+
+def target(row: Json) -> int | None:
+    """The node that an attachment is, or leads to; None if it is a shortcut that does not tell, or may be one."""
+    found = parse.properties(row)
+    if original := parse.integer(found.get("original_id")):
+        return original
+    return None if parse.integer(found.get("type")) in (None, parse.SHORTCUT) else parse.node_id(row)
 
 
 def rows_of(results: Json, part: str, path: str) -> list[Json]:
