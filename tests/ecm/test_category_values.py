@@ -15,6 +15,7 @@ from vigil.ecm.categories import (
     OddValue,
     attributes,
     definitions,
+    digest,
     flat,
     has_empty,
     unknown,
@@ -98,6 +99,65 @@ def test_the_containers_are_the_same_values() -> None:
 def test_a_container_that_is_none_raises(container: object) -> None:
     with pytest.raises(TypeError):
         flat({"categories": container})
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"7": {"data": {"7_2": "x", "8_2": "y"}}},
+        {"7": {"data": {"7_2": "x"}}, "8": {"categories": [{"8_2": "y"}]}},
+        [{"7": {"7_2": "x"}}, {"8": {"8_2": "y"}}],
+        [{"data": {"7_2": "x"}}, {"category": {"8_2": "y"}}],
+        [{"data": {"categories": [{"7_2": "x"}, {"8_2": "y"}]}, "metadata": {"7_2": {"name": "it"}}}],
+        {"7": {"7_2": "x"}, "8": {"8_2": "y"}, "metadata": {"count": 2}},
+        [{"7_2": "x", "links": {"href": "/a"}}, {"8_2": "y"}, {"metadata_token": ""}],
+    ],
+)
+def test_a_container_inside_another_is_read(container: object) -> None:
+    assert flat({"categories": container}) == {"7_2": "x", "8_2": "y"}
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"Case": {"status": "open"}},
+        [{"id": 7, "attributes": [{"key": "7_2", "value": "x"}]}],
+        [{"7_2": "x"}, {"id": 8, "attributes": [{"key": "8_2", "value": "y"}]}],
+        {"7": {"7_2": "x"}, "8": {"status": "open"}},
+        {"status": "open"},
+        [{"7_2": "x", "7_3": [{"7_3_1_4": "a"}, {"7_3_1_4": "b"}]}],
+    ],
+)
+def test_a_category_that_has_something_and_no_readable_key_is_not_without_values(container: object) -> None:
+    for read in (flat, digest):
+        with pytest.raises(TypeError):
+            read({"categories": container})
+
+
+SET = {"7_3": "Set"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"7_3_1_4": "a", "7_3_1_5": "c"}, {"7_3_2_4": "b"}],
+        [{"7_3_x_4": "a", "7_3_x_5": "c"}, {"7_3_x_4": "b"}],
+    ],
+)
+def test_a_set_is_read_from_a_list_of_its_rows(rows: object) -> None:
+    expected = {"7_2": "x", "7_3_1_4": "a", "7_3_1_5": "c", "7_3_2_4": "b"}
+    assert flat({"categories": [{"7_2": "x", "7_3": rows}]}) == expected
+    assert flat({"categories": {"7_2": "x", "7_3": {"7_3_1_4": "a"}}}) == {"7_2": "x", "7_3_1_4": "a"}
+
+
+@pytest.mark.parametrize("rows", [[{"4": "a"}], {"1": {"name": "a"}}, "a"])
+def test_rows_of_a_set_that_cannot_be_read_are_refused_by_the_sets_name(rows: object) -> None:
+    known = {7: Category(7, "C", {"7_3_x_4": Definition("7_3_x_4", "in", "string", set="Set")}, SET)}
+    with pytest.raises(OddValue, match=r"^C\.Set$"):
+        attributes(flat({"categories": [{"7_2": "x", "7_3": rows}]}), known, INDIA, str)
+    empty: list[object] = [None, "", [], [{}], {}]
+    for unset in empty:
+        assert attributes(flat({"categories": [{"7_3": unset}]}), known, INDIA, str) in ({}, {"C.Set.in": ()})
 
 
 def test_what_is_no_attribute_among_them_is_left_out() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
-from vigil.compliance.facts import Workspace
+from vigil.compliance.facts import Document, Workspace
 from vigil.ecm import Client, Extractor, ListedWorkspace, Malformed, Needs, Settings
 from vigil.ecm.answers import Json
 from vigil.ecm.categories import flat
@@ -68,6 +68,27 @@ async def test_categories_that_were_requested_and_missing_are_unread_and_not_emp
     assert isinstance(found, Workspace)
     assert found.unread == {"attrs", "documents"}
     assert {gap.path for gap in batch.gaps} == {"/v2/nodes/list", "/v2/nodes/1002/nodes"}
+
+
+async def test_categories_of_an_unknown_shape_are_unread_and_cost_no_other_part(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = Client.nodes
+
+    async def by_name(self: Client, ids: list[int], fields: list[str], form: NodesForm) -> Json:
+        answer = await nodes(self, ids, fields, form)
+        for row in answer["results"]:
+            row["data"]["categories"] = {"Contract": {"status": "active"}}
+        return answer
+
+    monkeypatch.setattr(Client, "nodes", by_name)
+    async with server.client() as client:
+        wanted = [ListedWorkspace(contracts.VERSIONED, "", contracts.NOON, "Contract")]
+        batch = await Extractor(client).read_workspaces(wanted)
+    workspace = next(fact for fact in batch.facts if isinstance(fact, Workspace))
+    assert (workspace.unread, workspace.attrs) == ({"attrs"}, {})
+    assert [fact.by for fact in batch.facts if isinstance(fact, Document)] == ["bob"]
+    assert [(gap.path, gap.workspaces) for gap in batch.gaps] == [("/v2/nodes/list", (contracts.VERSIONED,))]
 
 
 async def test_one_workspace_that_makes_no_sense_does_not_cost_the_others(

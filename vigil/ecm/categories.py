@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
@@ -122,20 +122,76 @@ def _kind(field: Json) -> str:
 
 
 def flat(data: Json) -> dict[str, Any]:
-    """The values of a node from any container: a list of categories, one flat object, or an object keyed by category.
+    """The values of a node from any container: a list of categories, one flat object, or an object keyed by category, each perhaps
+    inside `data` or `categories`; and sets as lists of their rows.
 
-    Raises TypeError for any other.
+    Raises TypeError for any other, and for a category that has something, and no value with the key of an attribute: it was not read.
     """
     values: dict[str, Any] = {}
-    for entry in parse.objects(data.get("categories")):
-        inner = parse.mapping(parse.mapping(entry.get("data")).get("categories", entry))
-        for key, value in inner.items():
-            # Keyed by category: the key is the category's id alone, the value an object.
-            if isinstance(value, dict) and "_" not in key:
-                values.update(value)
-            else:
-                values[key] = value
-    return {key: value for key, value in values.items() if _KEY.match(key)}
+    for category in _categories(data.get("categories")):
+        held = {key: value for key, value in category.items() if _KEY.match(key)}
+        if not held and not _is_bare(category):
+            raise TypeError("a category without the keys of its attributes")
+        for key, value in held.items():
+            values |= _rows_of_set(key, value) if _has_objects(value) else {key: value}
+    return values
+
+
+_INSIDE = ("data", "categories")
+
+
+def _categories(container: object) -> Iterator[Json]:
+    """The categories in a container, each as an object. Raises TypeError for what is none."""
+    for entry in parse.objects(container):
+        inside = next((entry[name] for name in _INSIDE if isinstance(entry.get(name), dict | list)), None)
+        objects = {k: v for k, v in entry.items() if isinstance(v, dict | list) and not _KEY.match(k)}
+        keyed = [v for k, v in objects.items() if k.isdigit()]
+        own = {key: value for key, value in entry.items() if _KEY.match(key)}
+        if inside is not None:
+            yield from _categories(inside)
+        elif own or keyed:
+            # What lies beside values and categories is no category: a server may add what it likes.
+            yield from [own] if own else []
+            for value in keyed:
+                yield from _categories(value or [{}])
+        elif any(objects.values()):
+            for value in objects.values():
+                yield from _categories(value or [{}])
+        else:
+            yield entry
+
+
+def _is_bare(value: object) -> bool:
+    """Whether nothing in an object or a list is set."""
+    if isinstance(value, dict | list):
+        return all(_is_bare(one) for one in (value.values() if isinstance(value, dict) else value))
+    return value in (None, "")
+
+
+def _has_objects(value: object) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(one, dict) for one in value)
+    )
+
+
+def _rows_of_set(key: str, value: object) -> dict[str, Any]:
+    """The values of a set that is a list of its rows, or one row, by their own keys. A row may have `x` in place of its number.
+
+    A value that is no set, such as a person, stays as it is.
+    """
+    prefix = f"{key}_"
+    found: dict[str, Any] = {}
+    for number, row in enumerate(parse.objects(value), start=1):
+        for name, one in row.items():
+            if not name.startswith(prefix):
+                return {key: value}
+            name = (
+                f"{prefix}{number}{name.removeprefix(prefix)[1:]}" if name.startswith(f"{prefix}x_") else name
+            )
+            if name in found:
+                raise TypeError("two rows of a set with one number")
+            found[name] = one
+    return found or {key: None}
 
 
 def digest(data: Json) -> str:
@@ -155,9 +211,7 @@ def _is_unset(value: Any) -> bool:
 
 def has_empty(data: Json) -> bool:
     """Whether the node has a category without any attribute: it appears as an empty object, without its number."""
-    container = data.get("categories")
-    entries = container if isinstance(container, list) else parse.mapping(container).values()
-    return any(entry == {} for entry in entries)
+    return any(not category for category in _categories(data.get("categories")))
 
 
 def category_ids(values: Mapping[str, Any]) -> set[int]:
@@ -208,6 +262,9 @@ def attributes(
     found: dict[str, Value] = {}
     for number in sorted(category_ids(values)):
         category = known[number]
+        for key, name in category.sets.items():
+            if not _is_bare(values.get(key)):  # its rows have keys of their own where they could be read
+                raise OddValue(f"{category.name}.{name}")
         for definition in category.attributes.values():
             name = f"{category.name}.{definition.name}"
             is_set = definition.set is not None

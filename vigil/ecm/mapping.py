@@ -98,7 +98,8 @@ def people(reading: RawWorkspace, known: Mapping[int, Category]) -> dict[str, se
         for version in child.versions:
             documents.update(parse.integers(parse.owner(version)))
     comments = {number for row in reading.audit for number in parse.integers(row.get("user_id"))}
-    return {"attrs": categories.user_ids(reading.values, known), "documents": documents, "comments": comments}
+    attrs = set() if "attrs" in reading.unread else categories.user_ids(reading.values, known)
+    return {"attrs": attrs, "documents": documents, "comments": comments}
 
 
 def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
