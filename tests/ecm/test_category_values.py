@@ -18,6 +18,7 @@ from vigil.ecm.categories import (
     digest,
     flat,
     has_empty,
+    schema,
     unknown,
 )
 
@@ -84,6 +85,60 @@ def test_a_date_that_is_a_number_is_refused_by_the_attributes_name(raw: object, 
 def test_a_user_is_a_login() -> None:
     assert value(12, "user") == "login-12"
     assert value([12, "13"], "user", multiple=True) == ("login-12", "login-13")
+
+
+TWINS = {
+    "11": {"name": "C"},
+    "11_2": {"name": "status", "type_name": "String", "valid_values": ["a", "b"]},
+    "11_4_x_1": {"name": "it", "type_name": "String"},
+    "11_4": {"name": "Set", "persona": "set"},
+    "12": {"name": "C"},
+    "12_2": {"name": "status", "type_name": "String", "valid_values": ["b", "c"]},
+    "12_3": {"name": "count", "type_name": "String"},
+    "12_4_x_1": {"name": "it", "type_name": "String"},
+    "12_4": {"name": "Set", "persona": "set"},
+    "12_7": {"name": "count", "type_name": "Integer"},
+}
+"""Two categories of one name, with attributes of one name; one of them has two of one name, of different kinds."""
+
+
+def of_twins(**values: object) -> dict[str, Value]:
+    given = {name.removeprefix("a"): one for name, one in values.items()}
+    answer = {"results": {"metadata": {"categories": TWINS}}}
+    return attributes({"11_2": "", "12_2": "", **given}, definitions(answer), INDIA, str)
+
+
+@pytest.mark.parametrize("unset", [None, "", [""]])
+def test_of_attributes_with_one_name_the_one_that_has_a_value_counts(unset: object) -> None:
+    assert of_twins(a11_2="a", a12_2=unset)["C.status"] == "a"
+    assert of_twins(a11_2=unset, a12_2="a")["C.status"] == "a"
+    assert of_twins(a11_2="a", a12_2="a")["C.status"] == "a"
+    assert of_twins(a11_2=unset, a12_2=unset)["C.status"] is None
+    assert of_twins(a12_3="x", a12_7=unset)["C.count"] == "x"
+    assert of_twins(a11_4_1_1=unset, a12_4_1_1="x")["C.Set.it"] == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"a11_2": "a", "a12_2": "b"}, "C.status"),
+        ({"a12_3": "", "a12_7": 5}, "C.count"),
+        ({"a11_4_1_1": "x", "a12_4_1_1": "y"}, "C.Set.it"),
+    ],
+)
+def test_values_of_one_name_that_differ_are_refused_by_it(values: dict[str, object], name: str) -> None:
+    with pytest.raises(OddValue, match=rf"^{name}$") as raised:
+        of_twins(**values)
+    assert "have this name" in raised.value.why
+
+
+def test_the_schema_has_each_name_once_with_the_values_of_all() -> None:
+    answer = {"results": {"metadata": {"categories": TWINS}}}
+    every = schema(definitions(answer).values())
+    found = {one.key: one for one in every}
+    assert len(found) == len(every)
+    assert found["C.status"].values == ("a", "b", "c")
+    assert (found["C.count"].kind, found["C.Set.it"].multiple) == ("string", True)
 
 
 def test_the_containers_are_the_same_values() -> None:

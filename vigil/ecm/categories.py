@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
@@ -24,7 +24,11 @@ _KEY = re.compile(r"\d+_\d")
 
 
 class OddValue(ValueError):
-    """The value of an attribute cannot be read. The text is the attribute's name: values may have to stay untold."""
+    """The value of an attribute cannot be read. The text is the attribute's name: values may have to stay untold. `why` follows it."""
+
+    def __init__(self, name: str, why: str = "cannot be read") -> None:
+        super().__init__(name)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class Definition:
     values: tuple[str, ...] | None = None
     set: str | None = None
 
+    @property
+    def shape(self) -> tuple[str, bool]:
+        """What a rule knows of its values: their kind, and whether there may be several."""
+        return self.kind, self.multiple or self.set is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Category:
@@ -48,18 +57,32 @@ class Category:
     attributes: Mapping[str, Definition]
     sets: Mapping[str, str]
 
-    def schema(self) -> tuple[Attribute, ...]:
-        """The attributes for the schema snapshot against which rules are checked."""
-        return tuple(
-            Attribute(
-                category=self.name,
-                name=f"{found.set}.{found.name}" if found.set else found.name,
-                kind=found.kind,
-                values=found.values,
-                multiple=found.multiple or found.set is not None,
-            )
-            for found in self.attributes.values()
+    def name_of(self, definition: Definition) -> str:
+        """The name by which rules know an attribute: it has that of its set, if it is in one."""
+        return (
+            f"{self.name}.{definition.set}.{definition.name}"
+            if definition.set
+            else f"{self.name}.{definition.name}"
         )
+
+
+def schema(categories: Iterable[Category]) -> tuple[Attribute, ...]:
+    """The attributes of some categories for the schema snapshot against which rules are checked.
+
+    Of several with one name the first has its kind, as `attributes` reads it, and the values of all are valid.
+    """
+    found: dict[str, Attribute] = {}
+    for category in categories:
+        for one in category.attributes.values():
+            name = category.name_of(one)
+            (kind, multiple), values = one.shape, one.values
+            if (before := found.get(name)) is not None:
+                kind, multiple = before.kind, before.multiple
+                values = tuple(dict.fromkeys(before.values + values)) if before.values and values else None
+            found[name] = Attribute(
+                category.name, name.removeprefix(f"{category.name}."), kind, values, multiple
+            )
+    return tuple(found.values())
 
 
 def definitions(answer: Json) -> dict[int, Category]:
@@ -252,31 +275,59 @@ def attributes(
     known: Mapping[int, Category],
     zone: tzinfo,
     login: Callable[[int], str],
-    also: Collection[int] = (),
+    only: Collection[str] = (),
 ) -> dict[str, Value]:
-    """``Category.attribute`` -> value; ``Category.Set.attribute`` -> one value a row of the set.
+    """``Category.attribute`` -> value; ``Category.Set.attribute`` -> one value a row of the set. With `only`, those alone.
 
     Every attribute of a category that the node has is there: unset is None, whether ECM said null, "" or
-    nothing. Raises OddValue.
+    nothing. Of several with one name the one that has a value counts. Raises OddValue, also where two of them differ.
     """
     found: dict[str, Value] = {}
+    named: dict[str, Definition] = {}
     for number in sorted(category_ids(values)):
         category = known[number]
         for key, name in category.sets.items():
-            if not _is_bare(values.get(key)):  # its rows have keys of their own where they could be read
+            if not only and not _is_bare(
+                values.get(key)
+            ):  # its rows have keys of their own where they could be read
                 raise OddValue(f"{category.name}.{name}")
         for definition in category.attributes.values():
-            name = f"{category.name}.{definition.name}"
-            is_set = definition.set is not None
-            if is_set:
-                name = f"{category.name}.{definition.set}.{definition.name}"
-            try:
-                raws = _set_rows(values, definition.key) if is_set else [values.get(definition.key)]
-                read = tuple(_value(raw, definition, zone, login) for raw in raws)
-            except (LookupError, TypeError, ValueError, ArithmeticError):
-                raise OddValue(name) from None
-            found[name] = read if is_set else read[0]
+            name = category.name_of(definition)
+            if only and name not in only:
+                continue
+            value = _read(values, definition, name, zone, login)
+            if name in named and not _is_none(value):
+                _agree(name, (named[name], found[name]), (definition, value))
+            if name not in named or not _is_none(value):
+                found[name] = value
+                named.setdefault(name, definition)
     return found
+
+
+def _read(
+    values: Mapping[str, Any], definition: Definition, name: str, zone: tzinfo, login: Callable[[int], str]
+) -> Value:
+    """The value of one attribute. Raises OddValue with its name."""
+    is_set = definition.set is not None
+    try:
+        raws = _set_rows(values, definition.key) if is_set else [values.get(definition.key)]
+        read = tuple(_value(raw, definition, zone, login) for raw in raws)
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        raise OddValue(name) from None
+    return read if is_set else read[0]
+
+
+def _is_none(value: Value) -> bool:
+    return value is None or (isinstance(value, tuple) and all(one is None for one in value))
+
+
+def _agree(name: str, first: tuple[Definition, Value], other: tuple[Definition, Value]) -> None:
+    """Raises OddValue for a second value of one name that is not the first's, or not of the kind that the schema has."""
+    both = f"{first[0].key} and {other[0].key} have this name"
+    if first[0].shape != other[0].shape:
+        raise OddValue(name, f"is not clear: {both}, and are of different kinds")
+    if not _is_none(first[1]) and first[1] != other[1]:
+        raise OddValue(name, f"is not clear: {both}, and differ")
 
 
 def _set_rows(values: Mapping[str, Any], key: str) -> list[Any]:

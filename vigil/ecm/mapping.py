@@ -145,7 +145,7 @@ def documents(reading: RawWorkspace, names: IdNames) -> list[Document]:
 
 
 def _odd(error: OddValue, reading: RawWorkspace) -> Gap:
-    return Gap(LIST, f"the value of {error} cannot be read", (reading.id,))
+    return Gap(LIST, f"the value of {error} {error.why}", (reading.id,))
 
 
 def _attributes(reading: RawWorkspace, names: IdNames) -> dict[str, Value]:
@@ -167,7 +167,7 @@ def _attributes(reading: RawWorkspace, names: IdNames) -> dict[str, Value]:
     if "attrs" in reading.unread:
         return {}
     try:
-        return categories.attributes(values, names.categories, names.zone, names.login, also)
+        return categories.attributes(values, names.categories, names.zone, names.login)
     except OddValue as error:
         reading.unread["attrs"] = _odd(error, reading)
         return {}
@@ -212,7 +212,8 @@ def _expires(child: Child, names: IdNames) -> date | None:
     values = categories.flat(child.row.get("data") or {})
     if not values or categories.category_ids(values) - names.categories.keys():
         return None
-    held = categories.attributes(values, names.categories, names.zone, lambda number: f"id:{number}")
+    only = [names.expiry]
+    held = categories.attributes(values, names.categories, names.zone, lambda number: f"id:{number}", only)
     value = held.get(names.expiry)
     if isinstance(value, datetime):
         return value.astimezone(names.zone).date()
