@@ -554,16 +554,85 @@ async def test_an_assignee_is_read_by_any_id_above_zero_group_or_person(
     assert (found.assignees, found.unknown, batch.gaps) == (expected, frozenset(), ())
 
 
-@pytest.mark.parametrize("assignee", [[{"userId": -1}], [{"person": "Ada"}], [{"userId": 12}]])
-async def test_assignees_of_whom_nobody_can_be_read_are_a_gap_and_hide_no_other_step(assignee: Json) -> None:
+@pytest.mark.parametrize(
+    "assignees",
+    [
+        {"assignee": [{"userId": -1}]},
+        {"assignee": [{"person": "Ada"}]},
+        {"assignee": [{"userId": 12}]},
+        {"assigneeCount": 1, "currentAssignee": "L, Ada"},
+        {"assigneeCount": "2", "assignee": []},
+        {"currentAssignee": "L, Ada"},
+        {"assignedto": [{"name": "Clerks"}]},
+        {"groupId": 12},
+    ],
+)
+async def test_assignees_of_whom_nobody_can_be_read_are_a_gap_and_hide_no_other_step(assignees: Json) -> None:
     role = {"results": {"data": {"properties": {"id": 12, "type": 848, "name": "Owner"}}}}
     answer = process([])
-    answer["results"]["step_list"]["current"] = [step(task_assignees={"assignee": assignee}), step(2)]
+    answer["results"]["step_list"]["current"] = [step(task_assignees=assignees), step(2)]
     client = CannedClient({PROCESS: answer, r"GET /v2/members/12": role})
     found, batch = await steps_of(client)
     assert [one.step for one in found] == [2]
     [gap] = batch.gaps
     assert ("Step 1" in gap.error, gap.workspaces, batch.unread) == (True, (1,), frozenset({5}))
+
+
+ADA = {"userId": 7, "loginName": "ada"}
+
+
+async def assigned_to(assignees: Json, known: dict[int, str]) -> tuple[list[Step], FactBatch]:
+    role = {"results": {"data": {"properties": {"id": 12, "type": 848, "name": "Owner"}}}}
+    answer = process([])
+    answer["results"]["step_list"]["current"] = [step(task_assignees=assignees), step(2)]
+    extractor = Extractor(
+        CannedClient({PROCESS: answer, r"GET /v2/members/12": role, "GET /v2/workflows/status": listed()})
+    )
+    await extractor.processes(None, known)
+    batch = await extractor.read_processes([5], {5: 1})
+    return [fact for fact in batch.facts if isinstance(fact, Step)], batch
+
+
+@pytest.mark.parametrize(
+    ("assignees", "known"),
+    [
+        ({"assigneeCount": 2, "assignee": [ADA]}, "user:ada"),
+        ({"assignee": [ADA, {"firstName": "Bob", "lastName": "C"}]}, "user:ada"),
+        ({"assignee": [ADA, {"userId": 12}]}, "user:ada"),
+        ({"assignedto": [{"groupName": "Clerks"}, {"groupId": 12}], "assignee": [ADA]}, "group:Clerks"),
+        ({"assignedto": {"groupId": 12}, "assignee": [ADA]}, "user:ada"),
+    ],
+)
+async def test_a_step_for_more_people_than_can_be_read_is_theirs_and_a_gap_once(
+    assignees: Json, known: str
+) -> None:
+    found, batch = await assigned_to(assignees, {})
+    assert [(one.step, one.assignees, one.unknown) for one in found] == [
+        (1, (known,), frozenset()),
+        (2, ("user:ada",), frozenset()),
+    ]
+    [gap] = batch.gaps
+    assert ("Step 1" in gap.error, gap.workspaces, batch.unread) == (True, (1,), frozenset({5}))
+    for mark in (UNREAD, f"abc{ACCEPTED}"):
+        again, batch = await assigned_to(assignees, {5: mark})
+        assert (again, batch.gaps, batch.unread) == (found, (), frozenset())
+        assert "Step 1" in batch.accepted[5]
+
+
+@pytest.mark.parametrize(
+    "assignees",
+    [
+        {"assigneeCount": 1, "assignee": [ADA], "currentAssignee": "L, Ada"},
+        {"assigneeCount": 1, "assignee": [ADA], "assignedto": {"groupId": 0, "groupName": ""}},
+        {"assigneeCount": 40, "assignee": [ADA], "assignedto": {"groupId": 9, "groupName": "Clerks"}},
+        {"assigneeCount": 0, "assignee": [], "currentAssignee": ""},
+        {"assigneeCount": None, "assignee": None, "currentAssignee": None},
+        {},
+    ],
+)
+async def test_a_step_that_lists_as_many_as_it_counts_or_a_group_lacks_nobody(assignees: Json) -> None:
+    found, batch = await assigned_to(assignees, {})
+    assert ([one.step for one in found], batch.gaps, batch.accepted) == ([1, 2], (), {})
 
 
 # -- the lists

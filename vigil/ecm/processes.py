@@ -188,15 +188,21 @@ class ProcessReader:
             here = {number: one for number, one in found.items() if number in places}
             # A failed side call leaves something unknown of a completed step, and hides no open one.
             lost |= {n: replace(one.failed, workspaces=(places[n],)) for n, one in here.items() if one.failed}
-            facts = await self._facts(here, places, lost)
+            facts = await self._facts(here, places, lost, accepted)
             tombs = tuple(one for one in answers.values() if isinstance(one, Gone))
             unread, gaps = frozenset(lost), tuple(lost.values())
             return FactBatch(tuple(facts), tombs, gaps, counts.requests, learnt, unread, accepted)
 
     async def _facts(
-        self, found: Mapping[int, _Read], places: Mapping[int, int], lost: dict[int, Gap]
+        self,
+        found: Mapping[int, _Read],
+        places: Mapping[int, int],
+        lost: dict[int, Gap],
+        accepted: dict[int, str],
     ) -> list[Step]:
-        """The steps of processes; the gaps of those whose steps or people cannot be read go to `lost`."""
+        """The steps of processes. The gaps of those whose steps or people cannot be read go to `lost`, or to `accepted` if some people
+        of a step cannot, and an earlier run had that as a gap.
+        """
         people: dict[int, set[int]] = {}
         for number, one in found.items():
             path = f"{STATUS}/processes/{number}"
@@ -222,6 +228,12 @@ class ProcessReader:
                 if unread := [step.title for step in read if steps.ASSIGNEES in step.unknown]:
                     said = f"nobody could be read of those to whom the step {unread[0]!r} is assigned"
                     lost[number] = Gap(path, said, (places[number],))
+                elif some := [step.title for step in read if steps.OTHERS in step.unknown]:
+                    said = f"not all could be read of those to whom the step {some[0]!r} is assigned"
+                    if number in self._owed | self._accepted:
+                        accepted[number] = said
+                    else:
+                        lost[number] = Gap(path, said, (places[number],))
             except Malformed as error:
                 lost[number] = gap_of(error, places[number])
         return facts
@@ -367,9 +379,13 @@ class ProcessReader:
 def _told(read: Sequence[Step], one: _Read) -> Sequence[Step]:
     """The steps to record. What the first failure of a side call leaves unknown waits for the next run; a second one is accepted.
 
-    A step whose assignees cannot be read always waits: recorded, it would be told to nobody.
+    A step whose assignees cannot be read always waits: recorded, it would be told to nobody. Where some can be, it is theirs.
     """
-    read = [step for step in read if steps.ASSIGNEES not in step.unknown]
+    read = [
+        replace(step, unknown=step.unknown - {steps.OTHERS})
+        for step in read
+        if steps.ASSIGNEES not in step.unknown
+    ]
     if one.failed is None or one.owed:
         return read
     return [step for step in read if not (step.is_completed and step.unknown)]
