@@ -20,6 +20,7 @@ from vigil.ecm.categories import (
     has_empty,
     schema,
     unknown,
+    user_ids,
 )
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -85,6 +86,46 @@ def test_a_date_that_is_a_number_is_refused_by_the_attributes_name(raw: object, 
 def test_a_user_is_a_login() -> None:
     assert value(12, "user") == "login-12"
     assert value([12, "13"], "user", multiple=True) == ("login-12", "login-13")
+
+    assert value({"id": 12, "name": "Ada L"}, "user") == "login-12"
+    assert value([{"id": "13"}, 12], "user", multiple=True) == ("login-13", "login-12")
+    known = {7: Category(7, "C", {"7_2": Definition("7_2", "it", "user", True)}, {})}
+    assert user_ids({"7_2": [{"id": 13, "name": "Bob"}, 12]}, known) == {12, 13}
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [(raw, True) for raw in (True, 1, 1.0, "1", "true", "TRUE", "yes", "on", "On")]
+    + [(raw, False) for raw in (False, 0, 0.0, "0", "false", "no", "off", "OFF")],
+)
+def test_a_boolean_is_read_in_whatever_form_it_is_written(raw: object, read: bool) -> None:
+    assert value(raw, "boolean") is read
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        ("wahr", "boolean"),
+        (2, "boolean"),
+        ({"value": True}, "boolean"),
+        ({"name": "Ada L"}, "user"),
+        ({"x": 1}, "string"),
+        ([["a"]], "string"),
+        ({"x": 1}, "integer"),
+    ],
+)
+def test_a_value_of_an_unknown_form_is_refused_and_not_guessed(raw: object, kind: str) -> None:
+    with pytest.raises(OddValue, match=r"^C\.it$"):
+        value(raw, kind)
+
+
+@pytest.mark.parametrize(
+    ("written", "multiple"), [("false", False), ("true", True), (0, False), (None, False)]
+)
+def test_whether_an_attribute_has_several_values_is_read_in_any_form(written: object, multiple: bool) -> None:
+    field = {"name": "it", "type_name": "String", "multi_value": written}
+    answer = {"results": {"metadata": {"categories": {"7": {"name": "C"}, "7_2": field}}}}
+    assert definitions(answer)[7].attributes["7_2"].multiple is multiple
 
 
 TWINS = {

@@ -121,7 +121,7 @@ def _definition(key: str, field: Json, within: str | None) -> Definition:
         key=key,
         name=str(field.get("name") or key),
         kind=_kind(field),
-        multiple=bool(field.get("multi_value")),
+        multiple=parse.truth(field.get("multi_value")),
         values=tuple(values) or None,
         set=within,
     )
@@ -139,7 +139,7 @@ def _kind(field: Json) -> str:
     kind = _KINDS.get(str(field.get("type_name") or "").lower())
     if kind is None and not field.get("type_name"):
         kind = _NUMBERS.get(parse.integer(field.get("type")) or 0)
-    if kind == "date" and field.get("include_time"):
+    if kind == "date" and parse.truth(field.get("include_time")):
         return "datetime"
     return kind or "string"
 
@@ -266,8 +266,13 @@ def user_ids(values: Mapping[str, Any], known: Mapping[int, Category]) -> set[in
         definition = category.attributes.get(_defined_key(key)) if category else None
         if definition and definition.kind == "user":
             every = value if isinstance(value, list) else [value]
-            found.update(number for one in every if (number := parse.integer(one)))
+            found.update(number for one in every if (number := _user_id(one)))
     return found
+
+
+def _user_id(value: object) -> int | None:
+    """The id in a user attribute, which may have the whole person. Raises KeyError for one without an id."""
+    return parse.integer(value["id"] if isinstance(value, dict) else value)
 
 
 def attributes(
@@ -360,10 +365,12 @@ def _scalar(raw: Any, kind: str, zone: tzinfo, login: Callable[[int], str]) -> V
     if kind == "datetime":
         return parse.instant(raw, zone)
     if kind == "boolean":
-        return raw if isinstance(raw, bool) else str(raw).lower() in ("1", "true", "yes")
+        return parse.truth(raw)
     if kind == "user":
-        number = parse.integer(raw)
+        number = _user_id(raw)
         return login(number) if number else None
+    if isinstance(raw, dict | list):
+        raise TypeError("one value is no object")
     if kind == "integer":
         return raw if isinstance(raw, float) and not raw.is_integer() else int(raw)
     return str(raw)

@@ -110,7 +110,7 @@ def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
     workspace = Workspace(
         id=reading.id,
         type=reading.type,
-        name=str(reading.properties["name"]),
+        name=parse.name(reading.properties["name"]),
         created=_instant(reading.properties, "create_date", LIST, names.zone),
         modified=_instant(reading.properties, "modify_date", LIST, names.zone),
         attrs=attrs,
@@ -184,7 +184,7 @@ def _document(workspace: int, child: Child, names: IdNames) -> Document:
     return Document(
         id=int(found["id"]),
         workspace=workspace,
-        name=str(found["name"]),
+        name=parse.name(found["name"]),
         type=child.type,
         created=_instant(found, "create_date", path, names.zone),
         by=names.login(maker) if maker else None,

@@ -39,7 +39,7 @@ def listed_types(answer: Json) -> list[ListedType]:
     return [
         ListedType(
             parse.identity(one["wksp_type_id"]),
-            str(one["wksp_type_name"]),
+            parse.name(one["wksp_type_name"]),
             tuple(parse.identity(t["id"]) for t in parse.objects(one.get("templates")) if "id" in t),
         )
         for one in found
