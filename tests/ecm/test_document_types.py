@@ -136,6 +136,29 @@ def one_fails(path: str, params: dict[str, str]) -> Json:
     return data("Report")
 
 
+async def test_a_classification_without_a_name_leaves_the_type_unknown() -> None:
+    for nameless in (data("", "Permit"), {"data": [{"id": 900, "name": None}]}):
+        _, batch = await read(client(nameless, documents=1))
+        assert [gap.path for gap in batch.gaps] == ["/v1/nodes/11/classifications"]
+
+
+async def test_a_classification_from_the_search_without_a_name_leaves_the_type_unknown() -> None:
+    server = client(data("Report"), documents=1)
+    named = server._answers["POST /v2/nodes/list"]
+    assert callable(named)
+
+    def nameless(path: str, params: dict[str, str]) -> Json:
+        answer = named(path, params)
+        for row in answer["results"]:
+            row["data"]["properties"] |= {"name": None} if params["ids"] != "1" else {}
+        return answer
+
+    server._answers = {**server._answers, "POST /v2/nodes/list": nameless}
+    found, batch = await read(server, located=Located(classifications={11: (905,)}))
+    assert [(d.type, d.unknown) for d in found] == [(None, {"type"})]
+    assert [gap.error for gap in batch.gaps] == ["a node came without a name"]
+
+
 async def test_after_a_type_that_could_not_be_read_the_documents_wait_for_one_run() -> None:
     server = client(one_fails)
     batch = await Extractor(server, NEEDS).read_workspaces([ListedWorkspace(1, "", AT, "Case")])

@@ -18,7 +18,7 @@ from tests.support import vendor
 from vigil.compliance.facts import Document, Fact, Workspace
 from vigil.ecm import Client, Extractor, ListedWorkspace, Needs, Stamp
 from vigil.ecm.dialect import RelatedForm
-from vigil.ecm.homes import homes
+from vigil.ecm.homes import Homes, homes
 from vigil.ecm.listing import Listing
 from vigil.ecm.nodes import FORMS, read_nodes
 from vigil.ecm.presence import gone
@@ -150,8 +150,8 @@ async def test_each_dialect_shows_what_changed_since_a_watermark(server: Server,
 async def test_the_workspace_of_a_document_is_found_where_no_call_gives_it(server: Server, name: str) -> None:
     server.sandbox.faults(ecm={"dialect": name, "quirks": {"folders": 3}})
     async with server.client() as client:
-        found, unclear = await homes(client, [50_001, 1004])
-    assert (found, unclear) == ({50_001: contracts.FULL, 1004: 1004}, {})
+        places = await homes(client, [50_001, 1004])
+    assert places == Homes({50_001: contracts.FULL, 1004: 1004})
     by_one_call = server.asked("GET /v1/nodes/{id}/businessworkspace")
     assert by_one_call == 1
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC
 
 import pytest
 
 from tests.ecm import contracts
 from tests.ecm.conftest import Server
-from vigil.compliance.facts import Workspace
+from vigil.compliance.facts import Document, Workspace
 from vigil.ecm import Client, Extractor, ListedWorkspace, Malformed, Needs, Settings
 from vigil.ecm.answers import Json
 from vigil.ecm.categories import flat
 from vigil.ecm.dialect import NodesForm
 from vigil.ecm.paging import page_of
-from vigil.ecm.parse import DocType, audit_rows, doc_types, missing_types, rows, shaped, single
+from vigil.ecm.parse import (
+    DocType,
+    audit_names,
+    audit_rows,
+    classifications,
+    doc_types,
+    member,
+    missing_types,
+    role,
+    rows,
+    shaped,
+    single,
+)
+from vigil.ecm.schema import listed_types
 from vigil.ecm.steps import Process, of_process
 
 PATH = "/v2/somewhere"
@@ -70,6 +84,27 @@ async def test_categories_that_were_requested_and_missing_are_unread_and_not_emp
     assert {gap.path for gap in batch.gaps} == {"/v2/nodes/list", "/v2/nodes/1002/nodes"}
 
 
+async def test_categories_of_an_unknown_shape_are_unread_and_cost_no_other_part(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = Client.nodes
+
+    async def by_name(self: Client, ids: list[int], fields: list[str], form: NodesForm) -> Json:
+        answer = await nodes(self, ids, fields, form)
+        for row in answer["results"]:
+            row["data"]["categories"] = {"Contract": {"status": "active"}}
+        return answer
+
+    monkeypatch.setattr(Client, "nodes", by_name)
+    async with server.client() as client:
+        wanted = [ListedWorkspace(contracts.VERSIONED, "", contracts.NOON, "Contract")]
+        batch = await Extractor(client).read_workspaces(wanted)
+    workspace = next(fact for fact in batch.facts if isinstance(fact, Workspace))
+    assert (workspace.unread, workspace.attrs) == ({"attrs"}, {})
+    assert [fact.by for fact in batch.facts if isinstance(fact, Document)] == ["bob"]
+    assert [(gap.path, gap.workspaces) for gap in batch.gaps] == [("/v2/nodes/list", (contracts.VERSIONED,))]
+
+
 async def test_one_workspace_that_makes_no_sense_does_not_cost_the_others(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +135,10 @@ async def test_one_workspace_that_makes_no_sense_does_not_cost_the_others(
         ({"validity": 0, "validity_required": True}, None),
         ({"validity": 12, "validity_required": False}, None),
         ({"validity": None, "validity_required": False}, None),
+        ({"validity": 12, "validity_required": "TRUE"}, 12),
+        ({"validity": 12, "validity_required": "Yes"}, 12),
+        ({"validity": 12, "validity_required": "No"}, None),
+        ({"validity": 12, "validity_required": None}, 12),
     ],
 )
 def test_a_document_type_expires_only_after_months_that_are_required(
@@ -122,6 +161,47 @@ def test_a_document_type_expires_only_after_months_that_are_required(
 def test_a_malformed_list_of_missing_documents_is_not_an_empty_or_a_shorter_one(answer: Json) -> None:
     with pytest.raises(Malformed), shaped(PATH):
         missing_types(answer)
+
+
+@pytest.mark.parametrize(
+    ("written", "deleted"), [("false", False), ("0", False), (None, False), ("true", True), (1, True)]
+)
+def test_whether_a_person_is_deleted_is_read_in_any_form(written: object, deleted: bool) -> None:
+    assert member({"id": 7, "name": "ada", "deleted": written}).deleted is deleted
+
+
+@pytest.mark.parametrize("odd", ["gestern", 2, {}])
+def test_a_person_of_whom_nobody_can_say_whether_it_is_deleted_is_malformed(odd: object) -> None:
+    with pytest.raises(Malformed), shaped(PATH):
+        member({"id": 7, "name": "ada", "deleted": odd})
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}, False])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda name: member({"id": 7, "name": name}),
+        lambda name: role({"data": {"properties": {"id": 7, "name": name}}}),
+        lambda name: missing_types({"results": {"data": [{"id": 7, "name": name}]}}),
+        lambda name: classifications({"data": [{"id": 7, "name": name}]}),
+        lambda name: doc_types({"results": [{"data": {"properties": {"classification_name": name}}}]}),
+        lambda name: listed_types(
+            {"results": [{"data": {"properties": {"wksp_type_id": 7, "wksp_type_name": name}}}]}
+        ),
+    ],
+    ids=["member", "role", "missing document", "classification", "document type", "workspace type"],
+)
+def test_what_has_no_name_is_malformed_and_not_called_none(
+    read: Callable[[object], object], nothing: object
+) -> None:
+    with pytest.raises(Malformed), shaped(PATH):
+        read(nothing)
+    assert "'7'" in str(read("7"))
+
+
+def test_a_type_of_event_without_a_name_is_not_called_none() -> None:
+    kinds = [{"id": 1, "name": "Create"}, {"id": 2, "name": None}, {"id": 3}]
+    assert audit_names({"results": {"data": {"audit_event_types": kinds}}}) == {1: "Create"}
 
 
 def test_categories_are_flat_whether_keyed_by_category_listed_or_already_flat() -> None:

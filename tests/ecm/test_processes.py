@@ -15,7 +15,7 @@ from vigil.compliance.facts import Step
 from vigil.ecm import EcmError, Extractor, FactBatch, Gone, Needs, NotReadable, Unavailable
 from vigil.ecm.answers import Json
 from vigil.ecm.dialect import Dialect, KindSpelling, StepEnds
-from vigil.ecm.steps import UNREAD, row_hash
+from vigil.ecm.steps import ACCEPTED, UNREAD, noted, row_hash
 
 NOON = contracts.NOON
 LATE = contracts.BEGINNING + timedelta(hours=12)
@@ -146,6 +146,118 @@ async def test_without_the_workflow_module_nothing_vanished_and_a_gap_says_why(s
     assert (found.read, found.vanished) == ((), ())
     assert found.hashes == {7001: "abc"}
     assert found.gaps[0].path == "/v2/workflows/status"
+
+
+# -- the workspace of a process
+
+
+FOLDER = "GET /v2/nodes/900/nodes"
+HOME = r"GET /v1/nodes/(\d+)/businessworkspace"
+NODES = "POST /v2/nodes/list"
+
+
+def node(number: int, parent: int | None, type: int | None = 144, **more: object) -> Json:
+    given = {"id": number, "type": type, "parent_id": parent, **more}
+    return {"data": {"properties": {name: value for name, value in given.items() if value is not None}}}
+
+
+def listed(*rows: Json, total: int | None = None) -> Json:
+    paging = {"limit": 100, "page": 1, **({} if total is None else {"total_count": total})}
+    return {"results": list(rows), "collection": {"paging": paging}}
+
+
+def seen(*rows: Json) -> Callable[[str, dict[str, str]], Json]:
+    """What `nodes/list` shows: those of these nodes that it was asked for."""
+    known = {str(one["data"]["properties"]["id"]): one for one in rows}
+    return lambda _, params: {"results": [known[i] for i in params["ids"].split(",") if i in known]}
+
+
+def begun(**attachments: object) -> Json:
+    answer = process([])
+    answer["results"]["step_list"]["current"] = [step()]
+    answer["results"]["attachments"] = attachments
+    return answer
+
+
+async def placed(answers: dict[str, Any], known: dict[int, str] | None = None) -> FactBatch:
+    lists = {"GET /v2/workflows/status": listed()}
+    client = CannedClient({PROCESS: begun(attachment_folder_id=900), **lists, **answers})
+    extractor = Extractor(client)
+    await extractor.processes(None, known or {})
+    return await extractor.read_processes([5], {})
+
+
+SHOWN = {FOLDER: listed(node(611, 610), total=1)}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {**SHOWN, NODES: seen(node(611, 610))},
+        {**SHOWN, NODES: seen(node(611, None))},
+        {**SHOWN, NODES: seen(node(611, 610), node(610, -1, type=None))},
+        {**SHOWN, NODES: seen(node(611, 610), node(610, -77, type=0))},
+        {**SHOWN, NODES: seen(*(node(611 - n, 610 - n, type=0) for n in range(30)))},
+        {FOLDER: listed(total=1)},
+        {FOLDER: listed()},
+        {FOLDER: listed(node(612, 900, type=1), total=1)},
+    ],
+    ids=[
+        "the folder is hidden",
+        "no parent is told",
+        "no type is told",
+        "in another node's inside",
+        "too deep",
+        "fewer came than are counted",
+        "none came and none are counted",
+        "a shortcut to an untold node",
+    ],
+)
+async def test_a_process_whose_workspace_is_not_shown_is_a_gap_once_and_then_named(
+    answers: dict[str, Any],
+) -> None:
+    batch = await placed(answers)
+    [gap] = batch.gaps
+    assert "the workspace of workflow 5 is unknown" in gap.error
+    assert (batch.unread, batch.facts, batch.accepted) == ({5}, (), {})
+    for mark in (UNREAD, f"abc{ACCEPTED}"):
+        batch = await placed(answers, {5: mark})
+        assert (batch.unread, batch.gaps) == (frozenset(), ())
+        assert "its workspace is unknown" in batch.accepted[5]
+
+
+async def test_a_process_that_names_no_folder_is_named_and_no_gap() -> None:
+    batch = await placed({PROCESS: begun()})
+    assert (batch.unread, batch.gaps, list(batch.accepted)) == (frozenset(), (), [5])
+
+
+async def test_a_process_with_attachments_in_no_workspace_up_to_the_top_belongs_to_none() -> None:
+    batch = await placed({**SHOWN, NODES: seen(node(611, 610), node(610, -1, type=0))})
+    assert (batch.unread, batch.gaps, batch.accepted) == (frozenset(), (), {})
+
+
+@pytest.mark.parametrize("parent", [610, None])
+async def test_where_climbing_ends_in_the_dark_the_one_call_is_asked(parent: int | None) -> None:
+    """More attachments than are asked for one by one at first: each is, before it is given up."""
+    many = range(611, 617)
+    answers = {
+        FOLDER: listed(*(node(number, parent) for number in many), total=len(many)),
+        NODES: seen(*(node(number, parent) for number in many)),
+        HOME: {"id": 1000, "type": 848},
+    }
+    batch = await placed(answers)
+    assert (batch.workspaces, batch.gaps) == ({5: 1000}, ())
+    assert [fact.workspace for fact in batch.facts if isinstance(fact, Step)] == [1000]
+
+
+async def test_what_is_accepted_stays_so_until_the_row_of_the_process_changes() -> None:
+    client = CannedClient({"GET /v2/workflows/status": {"results": [row(5, due_date="")]}})
+    first = (await Extractor(client).processes(None, {})).hashes
+    known = {5: noted(first[5], accepted=True)}
+    found = await Extractor(client).processes(None, known)
+    assert (found.read, found.hashes, found.active) == ((), known, (5,))
+    found = await Extractor(client).processes(None, {5: f"other{ACCEPTED}"})
+    assert (found.read, found.hashes) == ((5,), first)
 
 
 # -- the ends of completed steps
@@ -442,16 +554,85 @@ async def test_an_assignee_is_read_by_any_id_above_zero_group_or_person(
     assert (found.assignees, found.unknown, batch.gaps) == (expected, frozenset(), ())
 
 
-@pytest.mark.parametrize("assignee", [[{"userId": -1}], [{"person": "Ada"}], [{"userId": 12}]])
-async def test_assignees_of_whom_nobody_can_be_read_are_a_gap_and_hide_no_other_step(assignee: Json) -> None:
+@pytest.mark.parametrize(
+    "assignees",
+    [
+        {"assignee": [{"userId": -1}]},
+        {"assignee": [{"person": "Ada"}]},
+        {"assignee": [{"userId": 12}]},
+        {"assigneeCount": 1, "currentAssignee": "L, Ada"},
+        {"assigneeCount": "2", "assignee": []},
+        {"currentAssignee": "L, Ada"},
+        {"assignedto": [{"name": "Clerks"}]},
+        {"groupId": 12},
+    ],
+)
+async def test_assignees_of_whom_nobody_can_be_read_are_a_gap_and_hide_no_other_step(assignees: Json) -> None:
     role = {"results": {"data": {"properties": {"id": 12, "type": 848, "name": "Owner"}}}}
     answer = process([])
-    answer["results"]["step_list"]["current"] = [step(task_assignees={"assignee": assignee}), step(2)]
+    answer["results"]["step_list"]["current"] = [step(task_assignees=assignees), step(2)]
     client = CannedClient({PROCESS: answer, r"GET /v2/members/12": role})
     found, batch = await steps_of(client)
     assert [one.step for one in found] == [2]
     [gap] = batch.gaps
     assert ("Step 1" in gap.error, gap.workspaces, batch.unread) == (True, (1,), frozenset({5}))
+
+
+ADA = {"userId": 7, "loginName": "ada"}
+
+
+async def assigned_to(assignees: Json, known: dict[int, str]) -> tuple[list[Step], FactBatch]:
+    role = {"results": {"data": {"properties": {"id": 12, "type": 848, "name": "Owner"}}}}
+    answer = process([])
+    answer["results"]["step_list"]["current"] = [step(task_assignees=assignees), step(2)]
+    extractor = Extractor(
+        CannedClient({PROCESS: answer, r"GET /v2/members/12": role, "GET /v2/workflows/status": listed()})
+    )
+    await extractor.processes(None, known)
+    batch = await extractor.read_processes([5], {5: 1})
+    return [fact for fact in batch.facts if isinstance(fact, Step)], batch
+
+
+@pytest.mark.parametrize(
+    ("assignees", "known"),
+    [
+        ({"assigneeCount": 2, "assignee": [ADA]}, "user:ada"),
+        ({"assignee": [ADA, {"firstName": "Bob", "lastName": "C"}]}, "user:ada"),
+        ({"assignee": [ADA, {"userId": 12}]}, "user:ada"),
+        ({"assignedto": [{"groupName": "Clerks"}, {"groupId": 12}], "assignee": [ADA]}, "group:Clerks"),
+        ({"assignedto": {"groupId": 12}, "assignee": [ADA]}, "user:ada"),
+    ],
+)
+async def test_a_step_for_more_people_than_can_be_read_is_theirs_and_a_gap_once(
+    assignees: Json, known: str
+) -> None:
+    found, batch = await assigned_to(assignees, {})
+    assert [(one.step, one.assignees, one.unknown) for one in found] == [
+        (1, (known,), frozenset()),
+        (2, ("user:ada",), frozenset()),
+    ]
+    [gap] = batch.gaps
+    assert ("Step 1" in gap.error, gap.workspaces, batch.unread) == (True, (1,), frozenset({5}))
+    for mark in (UNREAD, f"abc{ACCEPTED}"):
+        again, batch = await assigned_to(assignees, {5: mark})
+        assert (again, batch.gaps, batch.unread) == (found, (), frozenset())
+        assert "Step 1" in batch.accepted[5]
+
+
+@pytest.mark.parametrize(
+    "assignees",
+    [
+        {"assigneeCount": 1, "assignee": [ADA], "currentAssignee": "L, Ada"},
+        {"assigneeCount": 1, "assignee": [ADA], "assignedto": {"groupId": 0, "groupName": ""}},
+        {"assigneeCount": 40, "assignee": [ADA], "assignedto": {"groupId": 9, "groupName": "Clerks"}},
+        {"assigneeCount": 0, "assignee": [], "currentAssignee": ""},
+        {"assigneeCount": None, "assignee": None, "currentAssignee": None},
+        {},
+    ],
+)
+async def test_a_step_that_lists_as_many_as_it_counts_or_a_group_lacks_nobody(assignees: Json) -> None:
+    found, batch = await assigned_to(assignees, {})
+    assert ([one.step for one in found], batch.gaps, batch.accepted) == ([1, 2], (), {})
 
 
 # -- the lists

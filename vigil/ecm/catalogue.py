@@ -11,7 +11,7 @@ from vigil.ecm.categories import Category
 from vigil.ecm.client import Client
 from vigil.ecm.errors import CallFailed, EcmError, NotReadable
 from vigil.ecm.model import Gap
-from vigil.ecm.nodes import read_nodes
+from vigil.ecm.nodes import PATH, read_nodes
 
 
 class Catalogue:
@@ -72,10 +72,12 @@ class Catalogue:
             for _ in range(2):  # a node left out once may be a temporary failure
                 unknown = [number for number in unknown if number not in self._names]
                 found, gaps = await read_nodes(self._client, unknown, ["properties{id,name}"])
-                self._names.update(
-                    (number, str(parse.properties(row).get("name"))) for number, row in found.items()
-                )
                 failed |= {number: gap for gap in gaps for number in gap.workspaces}
+                for number, row in found.items():
+                    if name := parse.properties(row).get("name"):
+                        self._names[number] = str(name)
+                    else:
+                        failed[number] = Gap(PATH, "a node came without a name", (number,))
         named = {number: self._names[number] for number in ids if number in self._names}
         return named, {number: gap for number, gap in failed.items() if number not in named}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from math import isfinite
@@ -27,7 +27,11 @@ _REAL = re.compile(r"[+-]?\d+(\.\d+([eE][+-]?\d+)?|[eE][+-]?\d+)", re.ASCII)
 
 
 class OddValue(ValueError):
-    """The value of an attribute cannot be read. The text is the attribute's name: values may have to stay untold."""
+    """The value of an attribute cannot be read. The text is the attribute's name: values may have to stay untold. `why` follows it."""
+
+    def __init__(self, name: str, why: str = "cannot be read") -> None:
+        super().__init__(name)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,11 @@ class Definition:
     values: tuple[str, ...] | None = None
     set: str | None = None
 
+    @property
+    def shape(self) -> tuple[str, bool]:
+        """What a rule knows of its values: their kind, and whether there may be several."""
+        return self.kind, self.multiple or self.set is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Category:
@@ -51,18 +60,32 @@ class Category:
     attributes: Mapping[str, Definition]
     sets: Mapping[str, str]
 
-    def schema(self) -> tuple[Attribute, ...]:
-        """The attributes for the schema snapshot against which rules are checked."""
-        return tuple(
-            Attribute(
-                category=self.name,
-                name=f"{found.set}.{found.name}" if found.set else found.name,
-                kind=found.kind,
-                values=found.values,
-                multiple=found.multiple or found.set is not None,
-            )
-            for found in self.attributes.values()
+    def name_of(self, definition: Definition) -> str:
+        """The name by which rules know an attribute: it has that of its set, if it is in one."""
+        return (
+            f"{self.name}.{definition.set}.{definition.name}"
+            if definition.set
+            else f"{self.name}.{definition.name}"
         )
+
+
+def schema(categories: Iterable[Category]) -> tuple[Attribute, ...]:
+    """The attributes of some categories for the schema snapshot against which rules are checked.
+
+    Of several with one name the first has its kind, as `attributes` reads it, and the values of all are valid.
+    """
+    found: dict[str, Attribute] = {}
+    for category in categories:
+        for one in category.attributes.values():
+            name = category.name_of(one)
+            (kind, multiple), values = one.shape, one.values
+            if (before := found.get(name)) is not None:
+                kind, multiple = before.kind, before.multiple
+                values = tuple(dict.fromkeys(before.values + values)) if before.values and values else None
+            found[name] = Attribute(
+                category.name, name.removeprefix(f"{category.name}."), kind, values, multiple
+            )
+    return tuple(found.values())
 
 
 def definitions(answer: Json) -> dict[int, Category]:
@@ -101,7 +124,7 @@ def _definition(key: str, field: Json, within: str | None) -> Definition:
         key=key,
         name=str(field.get("name") or key),
         kind=_kind(field),
-        multiple=bool(field.get("multi_value")),
+        multiple=parse.truth(field.get("multi_value")),
         values=tuple(values) or None,
         set=within,
     )
@@ -119,26 +142,82 @@ def _kind(field: Json) -> str:
     kind = _KINDS.get(str(field.get("type_name") or "").lower())
     if kind is None and not field.get("type_name"):
         kind = _NUMBERS.get(parse.integer(field.get("type")) or 0)
-    if kind == "date" and field.get("include_time"):
+    if kind == "date" and parse.truth(field.get("include_time")):
         return "datetime"
     return kind or "string"
 
 
 def flat(data: Json) -> dict[str, Any]:
-    """The values of a node from any container: a list of categories, one flat object, or an object keyed by category.
+    """The values of a node from any container: a list of categories, one flat object, or an object keyed by category, each perhaps
+    inside `data` or `categories`; and sets as lists of their rows.
 
-    Raises TypeError for any other.
+    Raises TypeError for any other, and for a category that has something, and no value with the key of an attribute: it was not read.
     """
     values: dict[str, Any] = {}
-    for entry in parse.objects(data.get("categories")):
-        inner = parse.mapping(parse.mapping(entry.get("data")).get("categories", entry))
-        for key, value in inner.items():
-            # Keyed by category: the key is the category's id alone, the value an object.
-            if isinstance(value, dict) and "_" not in key:
-                values.update(value)
-            else:
-                values[key] = value
-    return {key: value for key, value in values.items() if _KEY.match(key)}
+    for category in _categories(data.get("categories")):
+        held = {key: value for key, value in category.items() if _KEY.match(key)}
+        if not held and not _is_bare(category):
+            raise TypeError("a category without the keys of its attributes")
+        for key, value in held.items():
+            values |= _rows_of_set(key, value) if _has_objects(value) else {key: value}
+    return values
+
+
+_INSIDE = ("data", "categories")
+
+
+def _categories(container: object) -> Iterator[Json]:
+    """The categories in a container, each as an object. Raises TypeError for what is none."""
+    for entry in parse.objects(container):
+        inside = next((entry[name] for name in _INSIDE if isinstance(entry.get(name), dict | list)), None)
+        objects = {k: v for k, v in entry.items() if isinstance(v, dict | list) and not _KEY.match(k)}
+        keyed = [v for k, v in objects.items() if k.isdigit()]
+        own = {key: value for key, value in entry.items() if _KEY.match(key)}
+        if inside is not None:
+            yield from _categories(inside)
+        elif own or keyed:
+            # What lies beside values and categories is no category: a server may add what it likes.
+            yield from [own] if own else []
+            for value in keyed:
+                yield from _categories(value or [{}])
+        elif any(objects.values()):
+            for value in objects.values():
+                yield from _categories(value or [{}])
+        else:
+            yield entry
+
+
+def _is_bare(value: object) -> bool:
+    """Whether nothing in an object or a list is set."""
+    if isinstance(value, dict | list):
+        return all(_is_bare(one) for one in (value.values() if isinstance(value, dict) else value))
+    return value in (None, "")
+
+
+def _has_objects(value: object) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(one, dict) for one in value)
+    )
+
+
+def _rows_of_set(key: str, value: object) -> dict[str, Any]:
+    """The values of a set that is a list of its rows, or one row, by their own keys. A row may have `x` in place of its number.
+
+    A value that is no set, such as a person, stays as it is.
+    """
+    prefix = f"{key}_"
+    found: dict[str, Any] = {}
+    for number, row in enumerate(parse.objects(value), start=1):
+        for name, one in row.items():
+            if not name.startswith(prefix):
+                return {key: value}
+            name = (
+                f"{prefix}{number}{name.removeprefix(prefix)[1:]}" if name.startswith(f"{prefix}x_") else name
+            )
+            if name in found:
+                raise TypeError("two rows of a set with one number")
+            found[name] = one
+    return found or {key: None}
 
 
 def digest(data: Json) -> str:
@@ -158,9 +237,7 @@ def _is_unset(value: Any) -> bool:
 
 def has_empty(data: Json) -> bool:
     """Whether the node has a category without any attribute: it appears as an empty object, without its number."""
-    container = data.get("categories")
-    entries = container if isinstance(container, list) else parse.mapping(container).values()
-    return any(entry == {} for entry in entries)
+    return any(not category for category in _categories(data.get("categories")))
 
 
 def category_ids(values: Mapping[str, Any]) -> set[int]:
@@ -192,8 +269,13 @@ def user_ids(values: Mapping[str, Any], known: Mapping[int, Category]) -> set[in
         definition = category.attributes.get(_defined_key(key)) if category else None
         if definition and definition.kind == "user":
             every = value if isinstance(value, list) else [value]
-            found.update(number for one in every if (number := parse.integer(one)))
+            found.update(number for one in every if (number := _user_id(one)))
     return found
+
+
+def _user_id(value: object) -> int | None:
+    """The id in a user attribute, which may have the whole person. Raises KeyError for one without an id."""
+    return parse.integer(value["id"] if isinstance(value, dict) else value)
 
 
 def attributes(
@@ -201,28 +283,59 @@ def attributes(
     known: Mapping[int, Category],
     zone: tzinfo,
     login: Callable[[int], str],
-    also: Collection[int] = (),
+    only: Collection[str] = (),
 ) -> dict[str, Value]:
-    """``Category.attribute`` -> value; ``Category.Set.attribute`` -> one value a row of the set.
+    """``Category.attribute`` -> value; ``Category.Set.attribute`` -> one value a row of the set. With `only`, those alone.
 
     Every attribute of a category that the node has is there: unset is None, whether ECM said null, "" or
-    nothing. Raises OddValue.
+    nothing. Of several with one name the one that has a value counts. Raises OddValue, also where two of them differ.
     """
     found: dict[str, Value] = {}
+    named: dict[str, Definition] = {}
     for number in sorted(category_ids(values)):
         category = known[number]
+        for key, name in category.sets.items():
+            if not only and not _is_bare(
+                values.get(key)
+            ):  # its rows have keys of their own where they could be read
+                raise OddValue(f"{category.name}.{name}")
         for definition in category.attributes.values():
-            name = f"{category.name}.{definition.name}"
-            is_set = definition.set is not None
-            if is_set:
-                name = f"{category.name}.{definition.set}.{definition.name}"
-            try:
-                raws = _set_rows(values, definition.key) if is_set else [values.get(definition.key)]
-                read = tuple(_value(raw, definition, zone, login) for raw in raws)
-            except (LookupError, TypeError, ValueError, ArithmeticError):
-                raise OddValue(name) from None
-            found[name] = read if is_set else read[0]
+            name = category.name_of(definition)
+            if only and name not in only:
+                continue
+            value = _read(values, definition, name, zone, login)
+            if name in named and not _is_none(value):
+                _agree(name, (named[name], found[name]), (definition, value))
+            if name not in named or not _is_none(value):
+                found[name] = value
+                named.setdefault(name, definition)
     return found
+
+
+def _read(
+    values: Mapping[str, Any], definition: Definition, name: str, zone: tzinfo, login: Callable[[int], str]
+) -> Value:
+    """The value of one attribute. Raises OddValue with its name."""
+    is_set = definition.set is not None
+    try:
+        raws = _set_rows(values, definition.key) if is_set else [values.get(definition.key)]
+        read = tuple(_value(raw, definition, zone, login) for raw in raws)
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        raise OddValue(name) from None
+    return read if is_set else read[0]
+
+
+def _is_none(value: Value) -> bool:
+    return value is None or (isinstance(value, tuple) and all(one is None for one in value))
+
+
+def _agree(name: str, first: tuple[Definition, Value], other: tuple[Definition, Value]) -> None:
+    """Raises OddValue for a second value of one name that is not the first's, or not of the kind that the schema has."""
+    both = f"{first[0].key} and {other[0].key} have this name"
+    if first[0].shape != other[0].shape:
+        raise OddValue(name, f"is not clear: {both}, and are of different kinds")
+    if not _is_none(first[1]) and first[1] != other[1]:
+        raise OddValue(name, f"is not clear: {both}, and differ")
 
 
 def _set_rows(values: Mapping[str, Any], key: str) -> list[Any]:
@@ -255,10 +368,12 @@ def _scalar(raw: Any, kind: str, zone: tzinfo, login: Callable[[int], str]) -> V
     if kind == "datetime":
         return parse.instant(raw, zone)
     if kind == "boolean":
-        return raw if isinstance(raw, bool) else str(raw).lower() in ("1", "true", "yes")
+        return parse.truth(raw)
     if kind == "user":
-        number = parse.integer(raw)
+        number = _user_id(raw)
         return login(number) if number else None
+    if isinstance(raw, dict | list):
+        raise TypeError("one value is no object")
     if kind == "integer":
         return _number(raw)
     return str(raw)

@@ -177,8 +177,7 @@ class Extractor:
 
     async def homes(self, nodes: Collection[int]) -> dict[int, int]:
         """The workspaces that some nodes lie in, by node, as far as they can be found: all are climbed at once."""
-        found, _ = await homes(self._client, nodes)
-        return found
+        return (await homes(self._client, nodes)).found
 
     async def audience(self, workspaces: Sequence[int], principals: Collection[str]) -> FactBatch:
         """Roles of these workspaces, and the users and groups of all their members and of `principals`, including the members of

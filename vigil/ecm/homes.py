@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from vigil.ecm import parse
 from vigil.ecm.client import Client
@@ -22,42 +22,61 @@ HIGHEST = 20
 FEW = 4
 """Up to so many nodes are asked for their workspaces one by one: climbing takes a call for each level, for any number of nodes."""
 
+TOP = (-1, 0)
+"""The parents of what has none. Any other id below zero is the inside of a node, which is not read."""
+
 _FIELDS = ["properties{id,type,parent_id}"]
 
 
-async def homes(
-    client: Client, nodes: Collection[int], *, through: Collection[int] | None = None
-) -> tuple[dict[int, int], dict[int, Gap]]:
-    """Node -> the workspace that it is or lies in. Climbs parent by parent, all nodes in parallel, and only `through` these types.
-
-    Without `through`, a few nodes are asked for theirs in one call each, and those that it does not answer for climb.
-
-    The second result has the gaps of nodes for which that is unknown.
+@dataclass(slots=True)
+class Homes:
+    """Where some nodes lie. `found`: node -> the workspace that it is or lies in. `outside`: nodes that no workspace contains, up to
+    the top. `unclear`: the gaps of nodes for which a call failed. Of a node in none of the three nothing is known.
     """
-    found: dict[int, int] = {}
-    unclear: dict[int, Gap] = {}
+
+    found: dict[int, int] = field(default_factory=dict)
+    outside: set[int] = field(default_factory=set)
+    unclear: dict[int, Gap] = field(default_factory=dict)
+
+
+async def homes(client: Client, nodes: Collection[int], *, through: Collection[int] | None = None) -> Homes:
+    """Where some nodes lie. Climbs parent by parent, all nodes in parallel, and only `through` these types.
+
+    Without `through`, a few nodes are asked for their workspaces in one call each, and those that it does not answer for climb. Where
+    climbing does not show it, because a folder is not shown or a row does not name its parent, the one call is asked, too.
+    """
+    places = Homes()
     above: dict[int, int] = {node: node for node in nodes}  # node -> the ancestor looked at now
+    asked: set[int] = set()
+    untyped: set[int] = set()  # nodes with an ancestor of which nobody told whether it is a workspace
     for level in range(HIGHEST):
         if level == 1 and through is None and len(above) <= FEW:
-            known = await _in_one_call(client, above)
-            found |= known
-            above = {node: ancestor for node, ancestor in above.items() if node not in known}
+            asked = set(above)
+            places.found |= await _in_one_call(client, above)
+            above = {node: ancestor for node, ancestor in above.items() if node not in places.found}
         if not above:
             break
         seen, failed = await _kinds(client, set(above.values()))
         climbing: dict[int, int] = {}
         for node, ancestor in above.items():
             if ancestor in failed:
-                unclear[node] = failed[ancestor]
+                places.unclear[node] = failed[ancestor]
             kind, parent = seen.get(ancestor, (None, None))
+            untyped |= {node} if kind is None else set()
             if kind == parse.WORKSPACE:
-                found[node] = ancestor
+                places.found[node] = ancestor
             elif ancestor != node and through is not None and kind not in through:
                 continue
             elif parent is not None and parent > 0:
                 climbing[node] = parent
+            elif parent in TOP and node not in untyped:
+                places.outside.add(node)
         above = climbing
-    return found, unclear
+    if through is None:
+        lost = set(nodes) - places.found.keys() - places.outside - asked
+        places.found |= await _in_one_call(client, lost)
+    places.unclear = {node: gap for node, gap in places.unclear.items() if node not in places.found}
+    return places
 
 
 async def _in_one_call(client: Client, nodes: Collection[int]) -> dict[int, int]:
@@ -99,9 +118,9 @@ async def _type_of(client: Client, workspace: int) -> dict[int, int | None]:
 async def housed(client: Client, nodes: Mapping[int, int]) -> Housed:
     """See `Extractor.housed`."""
     rows, gaps = await read_nodes(client, sorted(nodes), ["properties{id}"])
-    found, unclear = await homes(client, rows, through=(parse.FOLDER,))
-    gaps += [replace(gap, workspaces=(node,)) for node, gap in unclear.items()]
-    return Housed(frozenset(node for node, home in found.items() if nodes[node] == home), tuple(gaps))
+    places = await homes(client, rows, through=(parse.FOLDER,))
+    gaps += [replace(gap, workspaces=(node,)) for node, gap in places.unclear.items()]
+    return Housed(frozenset(node for node, home in places.found.items() if nodes[node] == home), tuple(gaps))
 
 
 async def _kinds(

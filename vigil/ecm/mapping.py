@@ -98,7 +98,8 @@ def people(reading: RawWorkspace, known: Mapping[int, Category]) -> dict[str, se
         for version in child.versions:
             documents.update(parse.integers(parse.owner(version)))
     comments = {number for row in reading.audit for number in parse.integers(row.get("user_id"))}
-    return {"attrs": categories.user_ids(reading.values, known), "documents": documents, "comments": comments}
+    attrs = set() if "attrs" in reading.unread else categories.user_ids(reading.values, known)
+    return {"attrs": attrs, "documents": documents, "comments": comments}
 
 
 def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
@@ -109,7 +110,7 @@ def facts(reading: RawWorkspace, names: IdNames) -> list[Fact]:
     workspace = Workspace(
         id=reading.id,
         type=reading.type,
-        name=str(reading.properties["name"]),
+        name=parse.name(reading.properties["name"]),
         created=_instant(reading.properties, "create_date", LIST, names.zone),
         modified=_instant(reading.properties, "modify_date", LIST, names.zone),
         attrs=attrs,
@@ -144,7 +145,7 @@ def documents(reading: RawWorkspace, names: IdNames) -> list[Document]:
 
 
 def _odd(error: OddValue, reading: RawWorkspace) -> Gap:
-    return Gap(LIST, f"the value of {error} cannot be read", (reading.id,))
+    return Gap(LIST, f"the value of {error} {error.why}", (reading.id,))
 
 
 def _attributes(reading: RawWorkspace, names: IdNames) -> dict[str, Value]:
@@ -166,7 +167,7 @@ def _attributes(reading: RawWorkspace, names: IdNames) -> dict[str, Value]:
     if "attrs" in reading.unread:
         return {}
     try:
-        return categories.attributes(values, names.categories, names.zone, names.login, also)
+        return categories.attributes(values, names.categories, names.zone, names.login)
     except OddValue as error:
         reading.unread["attrs"] = _odd(error, reading)
         return {}
@@ -183,7 +184,7 @@ def _document(workspace: int, child: Child, names: IdNames) -> Document:
     return Document(
         id=int(found["id"]),
         workspace=workspace,
-        name=str(found["name"]),
+        name=parse.name(found["name"]),
         type=child.type,
         created=_instant(found, "create_date", path, names.zone),
         by=names.login(maker) if maker else None,
@@ -211,7 +212,8 @@ def _expires(child: Child, names: IdNames) -> date | None:
     values = categories.flat(child.row.get("data") or {})
     if not values or categories.category_ids(values) - names.categories.keys():
         return None
-    held = categories.attributes(values, names.categories, names.zone, lambda number: f"id:{number}")
+    only = [names.expiry]
+    held = categories.attributes(values, names.categories, names.zone, lambda number: f"id:{number}", only)
     value = held.get(names.expiry)
     if isinstance(value, datetime):
         return value.astimezone(names.zone).date()

@@ -108,8 +108,9 @@ class FactBatch:
     """Facts read by one call.
 
     `workspaces` maps processes to their workspaces, where newly found. `unread` are processes that could not be read this time and
-    must be read again. `unknown` are people and groups (``user:LOGIN``, ``group:NAME``) that could not be looked up, with the reason.
-    `lacking` has for workspaces how many items their containers count and their lists do not show, `folders` the folders inside.
+    must be read again. `accepted` says of processes what stays unknown, as before or because the server has nothing to tell: no gap.
+    `unknown` are people and groups (``user:LOGIN``, ``group:NAME``) that could not be looked up, with the reason. `lacking` has for
+    workspaces how many items their containers count and their lists do not show, `folders` the folders inside.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -118,6 +119,7 @@ class FactBatch:
     requests: int = 0
     workspaces: Mapping[int, int] = field(default_factory=dict)
     unread: frozenset[int] = frozenset()
+    accepted: Mapping[int, str] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
     lacking: Mapping[int, int] = field(default_factory=dict)
     folders: Mapping[int, tuple[FolderStamp, ...]] = field(default_factory=dict)

@@ -152,6 +152,37 @@ def integer(value: object) -> int | None:
     return None
 
 
+_TRUTHS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def truth(value: object) -> bool:
+    """Yes or no, also if given as a number or a text; no for "" and null. Raises ValueError or TypeError for anything else."""
+    if value is None or value == "":
+        return False
+    if not isinstance(value, bool | int | float | str):
+        raise TypeError("yes or no is no object")
+    written = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if (found := _TRUTHS.get(written.strip().lower())) is None:
+        raise ValueError("neither yes nor no")
+    return found
+
+
+def name(value: object) -> str:
+    """A name by which something is known. Raises TypeError for none: "" and null name nothing."""
+    if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+        raise TypeError("a name is not there")
+    return str(value)
+
+
 def integers(value: object) -> list[int]:
     """The numbers of a value that is one, a list of them, or nothing."""
     every = value if isinstance(value, list) else [value]
@@ -235,8 +266,8 @@ class Member:
 def member(found: Json) -> Member:
     """From `GET /v2/members/{id}`, a list of members, or the members of a role."""
     kind = _KINDS.get(integer(found.get("type")) or 0, ROLE)
-    name = str(found["name"])
-    if why := odd_text(name):
+    known_by = name(found["name"])
+    if why := odd_text(known_by):
         raise ValueError(f"the name of a member {why}")
     full = str(found.get("name_formatted") or found.get("display_name") or "").strip()
     if not full:
@@ -244,11 +275,11 @@ def member(found: Json) -> Member:
     return Member(
         id=identity(found["id"]),
         kind=kind,
-        name=name,
-        full_name=clean(full) or name,
+        name=known_by,
+        full_name=clean(full) or known_by,
         email=_text(found.get("business_email")),
         language=_text(found.get("display_language")),
-        deleted=bool(found.get("deleted")),
+        deleted=truth(found.get("deleted")),
         complete=kind != USER or "business_email" in found,
     )
 
@@ -286,7 +317,7 @@ def role(row: Json) -> Role:
     held = None
     if isinstance(listed, list):
         held = tuple(member(entry.get("properties") or entry) for entry in listed)
-    return Role(identity(found["id"]), str(found["name"]), held)
+    return Role(identity(found["id"]), name(found["name"]), held)
 
 
 # -- audit
@@ -303,7 +334,7 @@ def audit_rows(answer: Json) -> list[Json]:
 def audit_names(answer: Json) -> dict[int, str]:
     """The names of event types, from the response itself."""
     kinds = ((answer.get("results") or {}).get("data") or {}).get("audit_event_types") or []
-    return {int(kind["id"]): str(kind["name"]) for kind in kinds}
+    return {int(kind["id"]): str(kind["name"]) for kind in kinds if kind.get("name")}
 
 
 # -- document types
@@ -330,10 +361,11 @@ def doc_types(answer: Json) -> list[DocType]:
 def _doc_type(found: Json) -> DocType:
     # 0 months, or a validity that is not required: such documents do not expire.
     months = integer(found.get("validity")) or 0
-    expires = months > 0 and _truth(found.get("validity_required", True))
+    told = found.get("validity_required")
+    expires = months > 0 and (told in (None, "") or truth(told))
     return DocType(
-        name=str(found["classification_name"]),
-        required=_truth(found.get("required")),
+        name=name(found["classification_name"]),
+        required=truth(found.get("required")),
         valid_months=months if expires else None,
         classification=integer(found.get("classification_id")),
     )
@@ -352,7 +384,7 @@ def missing_types(answer: Json) -> list[str]:
     total = integer(found.get("total_count"))
     if total is not None and total > len(rows_):
         raise ValueError(f"{total} documents are missing, and {len(rows_)} came")
-    return [str(row["name"]) for row in rows_]
+    return [name(row["name"]) for row in rows_]
 
 
 def classifications(answer: Json) -> list[tuple[int, str]]:
@@ -360,11 +392,7 @@ def classifications(answer: Json) -> list[tuple[int, str]]:
     found = answer["data"]
     if not isinstance(found, list):
         raise TypeError("no list of classifications")
-    return [(identity(row["id"]), str(row["name"])) for row in found]
-
-
-def _truth(value: object) -> bool:
-    return value in (True, 1, "1", "true", "True")
+    return [(identity(row["id"]), name(row["name"])) for row in found]
 
 
 def chunks(ids: Iterable[int], size: int) -> list[Sequence[int]]:

@@ -16,11 +16,11 @@ from vigil.ecm import parse, steps
 from vigil.ecm.answers import Json
 from vigil.ecm.client import Client, Params
 from vigil.ecm.dialect import KindSpelling, StepEnds
-from vigil.ecm.errors import CallFailed, EcmError, Malformed, NotReadable
+from vigil.ecm.errors import CallFailed, EcmError, IncompleteList, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.homes import homes
 from vigil.ecm.model import FactBatch, Gap, Gone, Processes
-from vigil.ecm.paging import read_all
+from vigil.ecm.paging import read_all, read_page
 from vigil.ecm.parse import LATEST
 from vigil.ecm.people import MemberDirectory
 from vigil.ecm.presence import WORKFLOW, gone, own_calls
@@ -58,6 +58,15 @@ class _Read:
     owed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    """The attachments of a process. `lacks` says what is not told of them; `nowhere`: the process has no place for them."""
+
+    nodes: Sequence[int]
+    lacks: str = ""
+    nowhere: bool = False
+
+
 class ProcessReader:
     """Reads workflows for one extraction. `dispositions`: whether rules use those of completed steps."""
 
@@ -68,6 +77,7 @@ class ProcessReader:
         self._zone = client.settings.tz
         self._listed: frozenset[int] | None = None  # those in the lists, where they were read
         self._owed: frozenset[int] = frozenset()  # those that an earlier run could not read whole
+        self._accepted: frozenset[int] = frozenset()  # those of which something was unknown twice
 
     async def changed(self, since: datetime | None, known: Mapping[int, str]) -> Processes:
         """See `Extractor.processes`."""
@@ -80,7 +90,8 @@ class ProcessReader:
                 # The workflow module is absent, or does not answer: nothing is known, so nothing vanished.
                 return Processes((), dict(known), (), (gap_of(error),), counts.requests)
             rows = {**ended, **active}
-            hashes = {number: row.mark for number, row in rows.items()}
+            self._accepted = frozenset(n for n, mark in known.items() if mark.endswith(steps.ACCEPTED))
+            hashes = {number: self._mark(number, row, known) for number, row in rows.items()}
             self._listed = frozenset(hashes)
             old = self._old(rows, known, since)
             self._owed = frozenset(number for number, mark in known.items() if mark == steps.UNREAD)
@@ -94,6 +105,11 @@ class ProcessReader:
             )
             running = tuple(n for n, mark in hashes.items() if not mark.startswith(steps.DONE))
             return Processes(read, hashes, vanished, tuple(gaps), counts.requests, running, old)
+
+    def _mark(self, number: int, row: _Listed, known: Mapping[int, str]) -> str:
+        """The hash of a process. While its row stays as it is, what is unknown of it stays accepted."""
+        accepted = steps.noted(row.mark, accepted=True)
+        return accepted if known.get(number) == accepted else row.mark
 
     def _old(
         self, rows: Mapping[int, _Listed], known: Mapping[int, str], since: datetime | None
@@ -165,23 +181,28 @@ class ProcessReader:
             answers = dict(zip(owned, done, strict=True))
             found = {number: one for number, one in answers.items() if isinstance(one, _Read)}
             homeless = {number: one.results for number, one in found.items() if number not in workspace_of}
-            learnt, lost = await self._workspaces(homeless)
+            learnt, lost, accepted = await self._workspaces(homeless)
             refused = {number: one for number, one in answers.items() if isinstance(one, Gap)}
             lost |= {n: replace(gap, workspaces=_place(workspace_of, n)) for n, gap in refused.items()}
             places = {**workspace_of, **learnt}
             here = {number: one for number, one in found.items() if number in places}
             # A failed side call leaves something unknown of a completed step, and hides no open one.
             lost |= {n: replace(one.failed, workspaces=(places[n],)) for n, one in here.items() if one.failed}
-            facts = await self._facts(here, places, lost)
+            facts = await self._facts(here, places, lost, accepted)
             tombs = tuple(one for one in answers.values() if isinstance(one, Gone))
-            return FactBatch(
-                tuple(facts), tombs, tuple(lost.values()), counts.requests, learnt, frozenset(lost)
-            )
+            unread, gaps = frozenset(lost), tuple(lost.values())
+            return FactBatch(tuple(facts), tombs, gaps, counts.requests, learnt, unread, accepted)
 
     async def _facts(
-        self, found: Mapping[int, _Read], places: Mapping[int, int], lost: dict[int, Gap]
+        self,
+        found: Mapping[int, _Read],
+        places: Mapping[int, int],
+        lost: dict[int, Gap],
+        accepted: dict[int, str],
     ) -> list[Step]:
-        """The steps of processes; the gaps of those whose steps or people cannot be read go to `lost`."""
+        """The steps of processes. The gaps of those whose steps or people cannot be read go to `lost`, or to `accepted` if some people
+        of a step cannot, and an earlier run had that as a gap.
+        """
         people: dict[int, set[int]] = {}
         for number, one in found.items():
             path = f"{STATUS}/processes/{number}"
@@ -207,6 +228,12 @@ class ProcessReader:
                 if unread := [step.title for step in read if steps.ASSIGNEES in step.unknown]:
                     said = f"nobody could be read of those to whom the step {unread[0]!r} is assigned"
                     lost[number] = Gap(path, said, (places[number],))
+                elif some := [step.title for step in read if steps.OTHERS in step.unknown]:
+                    said = f"not all could be read of those to whom the step {some[0]!r} is assigned"
+                    if number in self._owed | self._accepted:
+                        accepted[number] = said
+                    else:
+                        lost[number] = Gap(path, said, (places[number],))
             except Malformed as error:
                 lost[number] = gap_of(error, places[number])
         return facts
@@ -286,49 +313,79 @@ class ProcessReader:
                 answers[number] = NotReadable(path, "refused, and a list of workflows has it")
         return answers
 
-    async def _workspaces(self, homeless: Mapping[int, Json]) -> tuple[dict[int, int], dict[int, Gap]]:
-        """Process -> workspace, through the attachment folder: it contains the workspace, or something inside it."""
-        attached = await asyncio.gather(*(self._attached(results) for results in homeless.values()))
-        answers = dict(zip(homeless, attached, strict=True))
+    async def _workspaces(
+        self, homeless: Mapping[int, Json]
+    ) -> tuple[dict[int, int], dict[int, Gap], dict[int, str]]:
+        """Process -> workspace, through the attachment folder: it contains the workspace, or something inside it.
+
+        Then the gaps of processes whose workspace is unknown, and of others why that is accepted. A process belongs to no workspace
+        only if that shows: its folder is gone, or all of its attachments came, and nothing above them is a workspace.
+        """
+        read = await asyncio.gather(*(self._attached(results) for results in homeless.values()))
+        answers = dict(zip(homeless, read, strict=True))
         gaps = {number: one for number, one in answers.items() if isinstance(one, Gap)}
-        candidates = {number: one for number, one in answers.items() if isinstance(one, list)}
-        places, unclear = await homes(self._client, {node for nodes in candidates.values() for node in nodes})
+        attached = {number: one for number, one in answers.items() if isinstance(one, _Attached)}
+        places = await homes(self._client, {node for one in attached.values() for node in one.nodes})
         found: dict[int, int] = {}
-        for number, nodes in candidates.items():
-            home = next((places[node] for node in nodes if node in places), None)
+        accepted: dict[int, str] = {}
+        for number, one in attached.items():
+            lost = [node for node in one.nodes if node not in places.outside]
+            home = next((places.found[node] for node in lost if node in places.found), None)
+            said = one.lacks or (f"that of its attachment {lost[0]} is not shown" if lost else "")
             if home is not None:
                 found[number] = home
-            elif doubt := next((unclear[node] for node in nodes if node in unclear), None):
+            elif doubt := next((places.unclear[node] for node in lost if node in places.unclear), None):
                 gaps[number] = replace(doubt, workspaces=())
-        return found, gaps
+            elif said and (one.nowhere or number in self._owed | self._accepted):
+                accepted[number] = f"its workspace is unknown: {said}"
+            elif said:
+                path = f"{STATUS}/processes/{number}"
+                gaps[number] = Gap(path, f"the workspace of workflow {number} is unknown: {said}")
+        return found, gaps, accepted
 
-    async def _attached(self, results: Json) -> list[int] | Gap:
-        """The targets of a process's attachments; a process without any belongs to no workspace."""
+    async def _attached(self, results: Json) -> _Attached | Gap:
+        """The targets of a process's attachments."""
         try:
             with parse.shaped(STATUS):
                 folder = steps.attachment_folder(results)
             if folder is None:
-                return []
-            path = f"/v2/nodes/{folder}/nodes"
-            params: Params = {"fields": ["properties{id,type,original_id}"]}
-            rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=PAGE)
-            with parse.shaped(path):
-                found = [parse.properties(row) for row in rows]
-                return [parse.integer(one.get("original_id")) or int(one["id"]) for one in found]
+                return _Attached([], "the workflow names no folder with attachments", nowhere=True)
+            return await self._targets(f"/v2/nodes/{folder}/nodes")
         except NotReadable as error:
             # The folder was deleted with its process, or is not readable: then the process belongs to no workspace.
             lost, _ = await gone(self._client, [folder] if folder else [])
-            return [] if lost else gap_of(error)
+            return _Attached([]) if lost else gap_of(error)
         except CallFailed as error:
             return gap_of(error)
+
+    async def _targets(self, path: str) -> _Attached:
+        """The targets of the rows of a folder, which shows by its count whether they are all."""
+        params: Params = {"fields": ["properties{id,type,original_id}"]}
+        lacks = f"not all attachments are shown: {path}"
+        try:
+            page = await read_page(self._client, path, params, 1, PAGE)
+            rows: Sequence[Json] = page.rows
+            if page.more or page.total != len(rows):
+                rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=PAGE)
+        except IncompleteList:
+            return _Attached([], lacks)
+        with parse.shaped(path):
+            nodes = [node for row in rows if (node := steps.target(row)) is not None]
+        whole = page.total is not None or bool(rows)
+        all_came = whole and len(nodes) == len(rows) >= (page.total or 0)
+        return _Attached(nodes, "" if all_came else lacks)
 
 
 def _told(read: Sequence[Step], one: _Read) -> Sequence[Step]:
     """The steps to record. What the first failure of a side call leaves unknown waits for the next run; a second one is accepted.
 
-    A step whose assignees cannot be read always waits: recorded, it would be told to nobody.
+    A step whose assignees cannot be read always waits: recorded, it would be told to nobody. Where some can be, it is theirs.
     """
-    read = [step for step in read if steps.ASSIGNEES not in step.unknown]
+    read = [
+        replace(step, unknown=step.unknown - {steps.OTHERS})
+        for step in read
+        if steps.ASSIGNEES not in step.unknown
+    ]
     if one.failed is None or one.owed:
         return read
     return [step for step in read if not (step.is_completed and step.unknown)]

@@ -14,6 +14,7 @@ from vigil.compliance.facts import RequiredDocument, WorkspaceType
 from vigil.ecm import parse
 from vigil.ecm.answers import Json
 from vigil.ecm.catalogue import Catalogue
+from vigil.ecm.categories import schema
 from vigil.ecm.client import Client
 from vigil.ecm.errors import CallFailed, CallRefused, EcmError, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
@@ -54,7 +55,7 @@ def _listed(one: Json) -> ListedType:
     templates = (t["id"] for t in parse.objects(one.get("templates")) if "id" in t)
     return ListedType(
         parse.identity(one["wksp_type_id"]),
-        str(one["wksp_type_name"]),
+        parse.name(one["wksp_type_name"]),
         tuple(parse.identity(template) for template in templates),
     )
 
@@ -111,9 +112,7 @@ class SchemaReader:
         )
         if categories is not None:
             self._catalogue.of_type[name] = frozenset(categories)
-        attributes = tuple(
-            one for key in sorted(categories or ()) for one in (categories or {})[key].schema()
-        )
+        attributes = schema([one for _, one in sorted((categories or {}).items())])
         return WorkspaceType(name, attributes, tuple(roles or ()), documents, number)
 
     async def _roles(self, node: int) -> list[str]:

@@ -25,6 +25,9 @@ DONE = "done:"
 UNREAD = "unread"
 """In place of the hash of a process that could not be read whole: it is read again."""
 
+ACCEPTED = ":accepted"
+"""The end of the hash of a process of which something stays unknown, as it was when it was read before: that is no gap again."""
+
 ENDED = frozenset({"completed", "stopped"})
 """The statuses of ended processes: the values of `wstatus`, and of `status_key` in the rows."""
 
@@ -41,7 +44,10 @@ Principal = Callable[[int], str | None]
 """The principal of a user's or a group's id (a step may name either by the same key); None if the directory does not tell."""
 
 ASSIGNEES = "assignees"
-"""In `unknown` of an open step whose list of assignees names somebody, and nobody that can be read: it is not for nobody."""
+"""In `unknown` of an open step that names somebody, and nobody that can be read: it is not for nobody."""
+
+OTHERS = "other assignees"
+"""In `unknown` of an open step that is for more people than can be read, until it is recorded for those."""
 
 
 # -- the lists
@@ -100,6 +106,11 @@ def _without_passing(value: Any) -> Any:
     return value
 
 
+def noted(mark: str, accepted: bool) -> str:
+    """The hash to keep of a process that was read: whether something of it is unknown, and accepted."""
+    return mark.removesuffix(ACCEPTED) + (ACCEPTED if accepted else "")
+
+
 # -- one process
 
 
@@ -117,6 +128,14 @@ def attachment_folder(results: Json) -> int | None:
         if package.get("TYPE") == 1 and package.get("SUBTYPE") == 1:
             return parse.integer(package.get("USERDATA"))
     return None
+
+
+def target(row: Json) -> int | None:
+    """The node that an attachment is, or leads to; None if it is a shortcut that does not tell, or may be one."""
+    found = parse.properties(row)
+    if original := parse.integer(found.get("original_id")):
+        return original
+    return None if parse.integer(found.get("type")) in (None, parse.SHORTCUT) else parse.node_id(row)
 
 
 def rows_of(results: Json, part: str, path: str) -> list[Json]:
@@ -310,8 +329,8 @@ def of_process(process: Process, workspace: int, zone: tzinfo, principal: Princi
                 step = _completed(step, row, process, zone, principal)
             elif stopped or part == "stopped":
                 step = replace(step, stopped=True)
-            elif not step.assignees and _names_somebody(row):
-                step = replace(step, unknown=frozenset({ASSIGNEES}))
+            elif _unread(row, principal):
+                step = replace(step, unknown=frozenset({OTHERS if step.assignees else ASSIGNEES}))
             found.append(step)
     return found
 
@@ -338,15 +357,39 @@ def _step(
 
 def _assignees(row: Json, principal: Principal) -> Iterator[str]:
     """The assignees of a step. A group is one principal, not its present members."""
-    held = parse.mapping(row.get("task_assignees"))
-    groups = [_group(one, principal) for one in (*parse.objects(held.get("assignedto")), held)]
-    people = [_person(one, principal) for one in parse.objects(held.get("assignee"))]
+    groups, people = _listed(row, principal)
     yield from (one for one in (groups if any(groups) else people) if one)
 
 
-def _names_somebody(row: Json) -> bool:
+def _listed(row: Json, principal: Principal) -> tuple[list[str | None], list[str | None]]:
+    """The groups and the people that a step lists, None in place of each that cannot be read."""
     held = parse.mapping(row.get("task_assignees"))
-    return any(parse.objects(held.get("assignee")) + parse.objects(held.get("assignedto")))
+    groups = [_group(one, principal) for one in (*parse.objects(held.get("assignedto")), held)]
+    return groups, [_person(one, principal) for one in parse.objects(held.get("assignee"))]
+
+
+def _unread(row: Json, principal: Principal) -> bool:
+    """Whether a step is for somebody who cannot be read: it lists one, or counts or names more people than it lists."""
+    held = parse.mapping(row.get("task_assignees"))
+    groups, people = _listed(row, principal)
+    assigned = parse.objects(held.get("assignedto"))
+    # A group that is there without an id may be the form of "no group".
+    if any(_id(one, "groupId") and not group for one, group in zip((*assigned, held), groups, strict=True)):
+        return True
+    if any(groups):
+        return False
+    counted = parse.integer(held.get("assigneeCount")) or 0
+    named = bool(held.get("currentAssignee") or (assigned and not any(people)))
+    rows = zip(parse.objects(held.get("assignee")), people, strict=True)
+    unread = [row for row, one in rows if one is None and not (any(people) and _is_nobody(row))]
+    return bool(unread) or len(people) < max(counted, named)
+
+
+def _is_nobody(person: Json) -> bool:
+    """Whether a row has an id that is nobody's, beside rows of people."""
+    return any(parse.integer(person.get(key)) is not None for key in ("userId", "id")) and not _id(
+        person, "userId", "id"
+    )
 
 
 def _group(held: Json, principal: Principal) -> str | None:

@@ -17,7 +17,7 @@ from vigil.ecm.errors import CallFailed, IncompleteList
 from vigil.ecm.gaps import gap_of
 from vigil.ecm.located import Located
 from vigil.ecm.model import ABSENT, LASTING, NEVER, FactBatch, Gap, ListedWorkspace, Stamp
-from vigil.ecm.steps import UNREAD
+from vigil.ecm.steps import ACCEPTED, UNREAD, noted
 from vigil.ledger import watermarks
 from vigil.ledger.engine import chunks
 from vigil.ledger.observed import behind, folders, observations, runs, scan_cursors, short_lists
@@ -76,10 +76,10 @@ class Extraction:
     cursors: dict[WatermarkName, Mapping[str, str]] = field(default_factory=dict)
 
     def done(self) -> Extracted:
-        """What later steps ask of it."""
-        return Extracted(
-            self.schema, frozenset(self.unlisted), self.unfound, frozenset(self.unread_processes)
-        )
+        """What later steps ask of it. A workflow of which something stays unknown is as unread as one that could not be read."""
+        accepted = (number for number, mark in self.hashes.items() if mark.endswith(ACCEPTED))
+        unread = self.unread_processes.union(accepted)
+        return Extracted(self.schema, frozenset(self.unlisted), self.unfound, frozenset(unread))
 
 
 async def read_schema(reading: Extraction) -> None:
@@ -680,6 +680,12 @@ async def read_processes(reading: Extraction, ids: Sequence[int]) -> None:
     batch = await run.extractor.read_processes(ids, known)
     record(run, batch)
     reading.unread_processes |= set(batch.unread)
+    for number in reading.hashes.keys() & set(ids):
+        reading.hashes[number] = noted(reading.hashes[number], number in batch.accepted)
+    if batch.accepted:
+        run.counters.numbers[Number.PARTLY_KNOWN] += len(batch.accepted)
+    for number, why in sorted(batch.accepted.items()):
+        log.warning("run %d: workflow %d is not wholly known: %s", run.id, number, why)
 
 
 def processes_done(reading: Extraction) -> None:

@@ -53,6 +53,7 @@ class Number(StrEnum):
     GONE = "gone"
     THERE_AGAIN = "there again"
     WORKFLOWS_CHANGED = "workflows changed"
+    PARTLY_KNOWN = "workflows partly known"
     EVALUATED = "evaluated"
     FINDINGS = "findings"
     NOT_EVALUATED = "not evaluated"
