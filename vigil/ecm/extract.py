@@ -125,8 +125,8 @@ class Extractor:
         `since` bounds the audit events: those at or after it are read, all if it is None. Deleted workspaces are in `gone`. A part
         that could not be read is in the workspace's `unread` and explained in `gaps`.
 
-        `known` are documents as they were last read: the type of one that did not change is not asked for again. `located` is what the
-        search found: a workspace of which it found everything needs no list of its children.
+        `known` are documents as they were last read: the type of one that did not change is not asked for again. `located` are
+        documents and folders that are known to lie in them: a container of which these are all needs no list.
         """
         return await self._workspaces.read(rows, since, known or {}, located)
 

@@ -1,15 +1,14 @@
-"""Where the search found documents and folders, so that a first reading needs no list for each workspace. Contract:
+"""Where documents and folders are known to lie, by the search or by the ledger, so that no list is read for each workspace. Contract:
 docs/contracts/ecm.md#search.
 
-The search only names them: each is read by its id, and a workspace counts as read whole only where every container in it holds exactly
-as many items as were found in it. Where one does not, its lists are read. `vigil.ecm.counts` says when a count of 0 is
-believed.
+These only name them: each is read by its id, and a container needs no list only where it counts exactly as many items as lie in it by
+their own rows. `vigil.ecm.counts` says when a count of 0 is believed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -42,16 +41,14 @@ class Located:
                 if row.classifications is not None:
                     self.classifications[row.id] = row.classifications
 
-    def inside(self, workspace: int) -> Contents:
-        """The documents and folders in a workspace, at any depth."""
-        found = Contents(workspace)
+    def inside(self, workspace: int) -> set[int]:
+        """The ids of documents and folders in a workspace, at any depth."""
+        found = set[int]()
         below = [workspace]
         for _ in range(DEEPEST):
-            found.documents |= {node: place for place in below for node in self.documents.get(place, ())}
-            found.folders |= (
-                inner := {node: place for place in below for node in self.folders.get(place, ())}
-            )
-            below = list(inner)
+            found.update(node for place in below for node in self.documents.get(place, ()))
+            below = [node for place in below for node in self.folders.get(place, ()) if node not in found]
+            found.update(below)
             if not below:
                 break
         return found
@@ -59,58 +56,50 @@ class Located:
     def of(self, workspaces: Collection[int]) -> Located:
         """The part about some workspaces, which is taken out of this one."""
         part = Located()
-        for contents in map(self.inside, workspaces):
-            for place in (contents.workspace, *contents.folders):
-                part.documents[place] = self.documents.pop(place, [])
-                part.folders[place] = self.folders.pop(place, [])
-            part.classifications |= {
-                node: self.classifications.pop(node)
-                for node in contents.documents
-                if node in self.classifications
-            }
+        for workspace in workspaces:
+            for node in (workspace, *self.inside(workspace)):
+                for given, taken in ((self.documents, part.documents), (self.folders, part.folders)):
+                    if node in given:
+                        taken[node] = given.pop(node)
+                if node in self.classifications:
+                    part.classifications[node] = self.classifications.pop(node)
         return part
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Contents:
-    """The documents and folders in a workspace, each with the container that the search found it in."""
+    """`rows` has, by container, all that lies in it; `uncounted` are containers that count 0 although something lies in them."""
 
-    workspace: int
-    documents: dict[int, int] = field(default_factory=dict)
-    folders: dict[int, int] = field(default_factory=dict)
+    rows: Mapping[int, Sequence[Json]]
+    uncounted: Collection[int]
 
-    def __iter__(self) -> Iterator[int]:
-        yield from self.documents
-        yield from self.folders
 
-    def is_whole(self, node: Json, found: Mapping[int, Json], zero: bool) -> bool:
-        """Whether these are all: each was read and lies where it was found, and each container holds as many as were found in it.
+def whole(found: Mapping[int, Json]) -> Contents:
+    """The containers among some nodes that count exactly as many items as lie in them by the items' own rows.
 
-        `node` is the row of the workspace, `found` are the rows of the others. `zero`: whether a count of 0 is believed.
-        """
-        held: dict[int, int] = defaultdict(int)
-        for number, place in (*self.documents.items(), *self.folders.items()):
-            if (
-                number not in found
-                or parse.integer(parse.properties(found[number]).get("parent_id")) != place
-            ):
-                return False
-            held[place] += 1
-        rows = {self.workspace: node} | {folder: found[folder] for folder in self.folders}
-        try:
-            with parse.shaped(PATH):
-                counts = {place: parse.held(parse.properties(row)) for place, row in rows.items()}
-        except Malformed:
-            return False
-        return all(count == held[place] and (zero or count != 0) for place, count in counts.items())
+    `found` are rows of nodes by their ids. One whose place or count cannot be read proves nothing: its container is left out.
+    """
+    lying: dict[int, list[Json]] = {
+        number: [] for number, row in found.items() if _number(row, "type") in parse.CONTAINERS
+    }
+    for row in found.values():
+        place = _number(row, "parent_id")
+        if place in lying:
+            lying[place].append(row)
+    counted = {number: _held(found[number]) for number in lying}
+    return Contents(
+        {number: rows for number, rows in lying.items() if counted[number] == len(rows)},
+        [number for number, rows in lying.items() if rows and counted[number] == 0],
+    )
 
-    def uncounted(self, node: Json, found: Mapping[int, Json]) -> int | None:
-        """A container that counts 0 though something was read by its id that lies in it; None if there is none."""
-        for number, place in (*self.documents.items(), *self.folders.items()):
-            row = node if place == self.workspace else found.get(place)
-            if number in found and row is not None:
-                with suppress(Malformed), parse.shaped(PATH):
-                    lies_there = parse.integer(parse.properties(found[number]).get("parent_id")) == place
-                    if lies_there and parse.held(parse.properties(row)) == 0:
-                        return place
-        return None
+
+def _number(row: Json, name: str) -> int | None:
+    with suppress(Malformed), parse.shaped(PATH):
+        return parse.integer(parse.properties(row).get(name))
+    return None
+
+
+def _held(row: Json) -> int | None:
+    with suppress(Malformed), parse.shaped(PATH):
+        return parse.held(parse.properties(row))
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -60,7 +60,9 @@ class RawWorkspace:
     related: Related | None = None
     unread: dict[str, Gap] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)  # of what is unknown of a part that was read
-    by_search: bool = False  # whether its documents were found by the search, and are all
+    contents: Mapping[int, Sequence[Json]] = field(
+        default_factory=dict
+    )  # rows of its containers that need no list
     owed: bool = False  # whether an earlier run could not read it whole
     lacking: int = 0  # items that containers count and lists do not show
 

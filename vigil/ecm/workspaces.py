@@ -24,7 +24,7 @@ from vigil.ecm.client import Client, Params
 from vigil.ecm.document_types import DocumentTypeReader, type_of
 from vigil.ecm.errors import CallFailed, Malformed, NotReadable
 from vigil.ecm.gaps import gap_of
-from vigil.ecm.located import DEEPEST, Located
+from vigil.ecm.located import DEEPEST, Located, whole
 from vigil.ecm.mapping import Child, IdNames, RawWorkspace
 from vigil.ecm.model import (
     ABSENT,
@@ -103,7 +103,7 @@ class WorkspaceReader:
                 for number, node in nodes.items()
             ]
             if located is not None and self._needs.documents:
-                await self._from_search(readings, located)
+                await self._by_ids(readings, located)
             await asyncio.gather(*(self._parts(reading, since) for reading in readings))
             if self._needs.types:
                 await self._document_types(readings, known, classified)
@@ -151,38 +151,34 @@ class WorkspaceReader:
         )
 
     def _document_fields(self) -> list[str]:
-        fields = [DOCUMENT_FIELDS, "versions.element(0)"]
+        fields = [DOCUMENT_FIELDS, self._version_field()]
         return [*fields, CATEGORIES] if self._needs.expiry else fields
+
+    def _version_field(self) -> str:
+        return "versions" if self._needs.versions else "versions.element(0)"
 
     async def _all_versions(self, reading: RawWorkspace) -> None:
         """The versions of documents that were read by id, as far as they are needed."""
         work = asyncio.gather(*(self._versions(child) for child in reading.children))
         await _part(reading, "documents", work)
 
-    async def _from_search(self, readings: Sequence[RawWorkspace], located: Located) -> None:
-        """Read by id what the search found in these workspaces. Those for which it was not all are not `by_search`, and are listed."""
-        contents = {reading.id: located.inside(reading.id) for reading in readings}
-        ids = [node for inside in contents.values() for node in inside]
+    async def _by_ids(self, readings: Sequence[RawWorkspace], located: Located) -> None:
+        """Read by id what is known to lie in these workspaces. Each container that counts as many items as lie in it needs no list."""
+        inside = {reading.id: located.inside(reading.id) for reading in readings}
+        ids = sorted({node for nodes in inside.values() for node in nodes})
         found, _ = await read_nodes(self._client, ids, self._document_fields())
         counts.weigh(self._client, found.values())
         for reading in readings:
-            if (place := contents[reading.id].uncounted(reading.node, found)) is not None:
-                counts.contradict(self._client, place)
-        for reading in readings:
-            inside = contents[reading.id]
-            whole = inside.is_whole(reading.node, found, counts.believed(self._client))
-            if not whole or not all(self._is_document(found[node], None) for node in inside.documents):
-                continue
-            try:
-                with parse.shaped(mapping.LIST):
-                    reading.folders += [self._stamp(found[node]) for node in inside.folders]
-                    reading.children += [
-                        Child(found[node], mapping.LIST, parse.versions(found[node]))
-                        for node in inside.documents
-                    ]
-            except Malformed as error:
-                reading.unread["documents"] = gap_of(error, reading.id)
-            reading.by_search = True
+            rows = {node: found[node] for node in sorted(inside[reading.id]) if node in found}
+            contents = whole({reading.id: reading.node} | rows)
+            for empty in contents.uncounted:
+                counts.contradict(self._client, empty)
+            reading.contents = {
+                place: held
+                for place, held in contents.rows.items()
+                if (held or counts.believed(self._client))
+                and all(_type_of(row) == parse.FOLDER or self._is_document(row, None) for row in held)
+            }
 
     def _stamp(self, row: Json) -> FolderStamp:
         found = parse.properties(row)
@@ -208,9 +204,7 @@ class WorkspaceReader:
             reading.unread["attrs"] = Gap(mapping.LIST, "a node came without data", (reading.id,))
             return
         size = parse.held(reading.properties)
-        if reading.by_search:
-            parts.append(self._all_versions(reading))
-        elif self._needs.documents and not self._is_empty(size):
+        if self._needs.documents and not self._is_empty(size):
             parts.append(_part(reading, "documents", self._folder(reading, reading.id, size, 0)))
         if self._needs.of("comments", reading.type):
             parts.append(_part(reading, "comments", self._audit(reading, since)))
@@ -231,21 +225,31 @@ class WorkspaceReader:
         path = f"/v2/nodes/{node}/nodes"
         if depth > DEEPEST:
             raise Malformed(path, f"folders nest deeper than {DEEPEST}")
-        fields = [CHILD_FIELDS, "versions" if self._needs.versions else "versions.element(0)"]
+        held = reading.contents.get(node)
+        if held is None:
+            rows = await self._listed(path)
+            if size == 0 and rows:
+                counts.contradict(self._client, node)
+            typed = await self._with_types(rows, path)
+        else:
+            rows, typed, path = held, held, mapping.LIST
+        before = len(reading.children)
+        with parse.shaped(path):
+            inside = self._children(reading, typed, path)
+            reading.lacking += max(0, (parse.integer(size) or 0) - len(rows))
+        tasks = [self._folder(reading, number, count, depth + 1) for number, count in inside]
+        tasks += [self._versions(child) for child in reading.children[before:]]
+        await asyncio.gather(*tasks)
+
+    async def _listed(self, path: str) -> Sequence[Json]:
+        """The rows of a list of children."""
+        fields = [CHILD_FIELDS, self._version_field()]
         if self._needs.expiry:
             fields.append(CATEGORIES)
         params: Params = {"fields": fields, "sort": "desc_modify_date"}
         rows, _ = await read_all(self._client, path, params, key=parse.node_id, limit=CHILDREN_PAGE)
-        if size == 0 and rows:
-            counts.contradict(self._client, node)
         counts.weigh(self._client, rows)
-        typed = await self._with_types(rows, path)
-        with parse.shaped(path):
-            inside = self._children(reading, typed, path)
-            reading.lacking += max(0, (parse.integer(size) or 0) - len(rows))
-        tasks = [self._folder(reading, number, held, depth + 1) for number, held in inside]
-        tasks += [self._versions(child) for child in reading.children if child.path == path]
-        await asyncio.gather(*tasks)
+        return rows
 
     async def _with_types(self, rows: Sequence[Json], path: str) -> Sequence[Json]:
         """The rows of children; one that came without a type has the one that its own id gives.

@@ -284,7 +284,7 @@ async def _mark_deleted(reading: Extraction, listed: Mapping[str, Collection[int
 
 
 async def read_page(run: Run, rows: Sequence[ListedWorkspace], located: Located | None = None) -> None:
-    """Read some workspaces with their parts, and record them. `located` is what the search found in them."""
+    """Read some workspaces with their parts, and record them. `located` is what the search found in them; else the ledger tells."""
     types = {r.id: r.type for r in rows}
     if run.extractor.given_up:
         _note(run, [Gap("/v2/nodes/list", NOT_ASKED, tuple(types), asked=False)], types)
@@ -294,8 +294,26 @@ async def read_page(run: Run, rows: Sequence[ListedWorkspace], located: Located 
         earlier = behind.since(connection, types)
     since = complete or run.as_of
     since = since if earlier is None else min(since, earlier)
+    located = located or _located(run, types)
     batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since), _typed(run, types), located)
     record(run, replace(batch, gaps=(*batch.gaps, *await _short_lists(run, batch))), types)
+
+
+def _located(run: Run, workspaces: Collection[int]) -> Located | None:
+    """What the ledger knows to lie in some workspaces: of these, only containers that count otherwise are listed.
+
+    None where the search is not followed: there lists show what nothing else does.
+    """
+    if run.client.dialect.search is None or not run.needs.documents:
+        return None
+    with run.ledger.read() as connection:
+        known = observations.current(connection, sorted(workspaces), ("document",))
+        inside = folders.of(connection, workspaces)
+    documents: dict[int, list[int]] = {}
+    for fact in known:
+        if isinstance(fact, f.Document):
+            documents.setdefault(fact.workspace, []).append(fact.id)
+    return Located(documents, inside)
 
 
 def _typed(run: Run, workspaces: Iterable[int]) -> dict[int, f.Document]:

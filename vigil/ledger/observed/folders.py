@@ -43,6 +43,17 @@ def known(connection: Connection, ids: Collection[int]) -> dict[int, KnownFolder
     return found
 
 
+def of(connection: Connection, workspaces: Collection[int]) -> dict[int, list[int]]:
+    """The ids of the folders in some workspaces, by workspace."""
+    found: dict[int, list[int]] = {}
+    for some in chunks(sorted(workspaces)):
+        for row in connection.execute(
+            select(_folder.c.id, _folder.c.workspace).where(_folder.c.workspace.in_(some))
+        ):
+            found.setdefault(row.workspace, []).append(row.id)
+    return found
+
+
 def after(connection: Connection, id: int, limit: int) -> list[KnownFolder]:
     """The next folders of a scan of all, in order of their ids."""
     query = select(_folder).where(_folder.c.id > id).order_by(_folder.c.id).limit(limit)
