@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -165,3 +166,29 @@ def test_a_server_that_shows_no_roles_at_all_has_not_emptied_them(bench: RunBenc
     bench.watch(ledger, 0)
     results = [bench.watch(ledger, hours, Failure(spoil=without)) for hours in (1, 2, 3)]
     assert [told(result) for result in results] == [set(), set(), {"ada", "dan"}]
+
+
+CHANGED_OF_SUPPLIERS = {
+    "joined": "rule: joined\nkind: transition\nsubject: {workspace_type: Supplier}\nevents: [role_changed]\nto: [user: cem]\n"
+}
+
+
+@pytest.mark.parametrize(("hidden", "green"), [(1, [False, True]), (4, [False, False, True, True])])
+def test_a_new_workspace_whose_roles_came_as_an_empty_list_has_no_new_people(
+    bench: RunBench, hidden: int, green: list[bool]
+) -> None:
+    """Its type has roles. After three runs in a row it is believed to have none, and what then comes is a change."""
+
+    def without(asked: str, body: bytes) -> bytes:
+        return b'{"results": []}' if asked.endswith("/businessworkspaces/2002/roles") else body
+
+    made = [e for e in bench.estate.events if e.kind == "workspace_created" and e.workspace == 2002]
+    there = bench.with_changes(CHANGED_OF_SUPPLIERS, [])
+    there.estate = replace(there.estate, events=(*there.estate.events, *made))
+    ledger = there.scratch.restore(there.empty)
+    there.watch(ledger, 0)
+    results = [there.watch(ledger, hours, Failure(spoil=without)) for hours in range(1, hidden + 1)]
+    results += [there.watch(ledger, hours) for hours in (hidden + 1, hidden + 2)]
+    assert [result.green for result in results][: len(green)] == green
+    assert ("a new Supplier has 1" in results[0].said, results[-1].green) == (True, True)
+    assert [row[1] for row in results[-1].rows] == [2002] * (hidden > 3)

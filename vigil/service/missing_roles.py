@@ -1,7 +1,8 @@
-"""Workspaces that suddenly have no roles. Vigil accepts this after several runs in a row read the same.
+"""Workspaces without any roles that had some, or are new and of a type that has some. Vigil accepts this after several runs in a row
+read the same.
 
 A server that hides the roles of a workspace may answer with an empty list; accepting it at once would notify the fallback instead of
-the owner.
+the owner, and report all of its people as added when the roles are shown.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from vigil.ecm.model import FactBatch, Gap
 from vigil.ledger import watermarks
 from vigil.ledger.observed import observations
 from vigil.ledger.watermarks import Watermark, WatermarkName
+from vigil.service import snapshot
 from vigil.service.run import Run
 
 Told = dict[int, tuple[int, str]]
@@ -28,9 +30,10 @@ def doubted(run: Run, batch: FactBatch) -> FactBatch:
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
     empty = [w for w, x in roles.items() if not x.members]
     with run.ledger.read() as connection:
-        known = observations.current(connection, empty, ("roles",)) if empty else ()
-        had = {x.workspace: len(x.members) for x in known if isinstance(x, f.Roles) and x.members}
+        known = tuple(observations.current(connection, sorted(empty), ("roles", "workspace")))
+        schema = snapshot.read(watermarks.watermark(connection, WatermarkName.SCHEMA).data if empty else {})
         told = _told(watermarks.watermark(connection, WatermarkName.BARE))
+    had = _expected(empty, known, batch.facts, schema)
     if not had and not told.keys() & roles.keys():
         return batch
     if run.records:
@@ -45,12 +48,29 @@ def doubted(run: Run, batch: FactBatch) -> FactBatch:
                 connection, WatermarkName.BARE, Watermark(at=run.as_of, data={"told": list(told.items())})
             )
     unsure = {w for w in had if told.get(w, (0, ""))[0] < RUNS}
-    gaps = [
-        Gap(roles[w].source, f"no roles at all, where there were {had[w]} before", (w,))
-        for w in sorted(unsure)
-    ]
+    gaps = [Gap(roles[w].source, f"no roles at all, where {had[w]}", (w,)) for w in sorted(unsure)]
     facts = tuple(x for x in batch.facts if not (isinstance(x, f.Roles) and x.workspace in unsure))
     return replace(batch, facts=facts, gaps=(*batch.gaps, *gaps))
+
+
+def _expected(
+    empty: Collection[int],
+    known: Collection[f.Fact],
+    read: Collection[f.Fact],
+    schema: Collection[f.WorkspaceType],
+) -> dict[int, str]:
+    """Why some workspaces should have roles: they had some, or are of a type that has some, and their roles were never read."""
+    before = {x.workspace: len(x.members) for x in known if isinstance(x, f.Roles)}
+    type_of = {x.id: x.type for x in (*known, *read) if isinstance(x, f.Workspace)}
+    of_type = {type.name: len(type.roles) for type in schema}
+    found: dict[int, str] = {}
+    for workspace in empty:
+        type = type_of.get(workspace, "")
+        if number := before.get(workspace, 0):
+            found[workspace] = f"there were {number} before"
+        elif workspace not in before and (number := of_type.get(type, 0)):
+            found[workspace] = f"a new {type} has {number}"
+    return found
 
 
 def _told(mark: Watermark) -> Told:
