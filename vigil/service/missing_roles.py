@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from vigil.compliance import facts as f
 from vigil.ecm.model import FactBatch, Gap
 from vigil.ledger import watermarks
@@ -32,8 +30,10 @@ def doubted(run: Run, batch: FactBatch) -> FactBatch:
     roles = {x.workspace: x for x in batch.facts if isinstance(x, f.Roles)}
     empty = [w for w, x in roles.items() if not x.members]
     with run.ledger.read() as connection:
-        had = _expected(connection, batch, empty) if empty else {}
+        known = tuple(observations.current(connection, sorted(empty), ("roles", "workspace")))
+        schema = snapshot.read(watermarks.watermark(connection, WatermarkName.SCHEMA).data if empty else {})
         told = _told(watermarks.watermark(connection, WatermarkName.BARE))
+    had = _expected(empty, known, batch.facts, schema)
     if not had and not told.keys() & roles.keys():
         return batch
     if run.records:
@@ -53,12 +53,15 @@ def doubted(run: Run, batch: FactBatch) -> FactBatch:
     return replace(batch, facts=facts, gaps=(*batch.gaps, *gaps))
 
 
-def _expected(connection: Connection, batch: FactBatch, empty: Collection[int]) -> dict[int, str]:
+def _expected(
+    empty: Collection[int],
+    known: Collection[f.Fact],
+    read: Collection[f.Fact],
+    schema: Collection[f.WorkspaceType],
+) -> dict[int, str]:
     """Why some workspaces should have roles: they had some, or are of a type that has some, and their roles were never read."""
-    current = observations.current(connection, sorted(empty), ("roles", "workspace"))
-    before = {x.workspace: len(x.members) for x in current if isinstance(x, f.Roles)}
-    type_of = {x.id: x.type for x in (*current, *batch.facts) if isinstance(x, f.Workspace)}
-    schema = snapshot.read(watermarks.watermark(connection, WatermarkName.SCHEMA).data)
+    before = {x.workspace: len(x.members) for x in known if isinstance(x, f.Roles)}
+    type_of = {x.id: x.type for x in (*known, *read) if isinstance(x, f.Workspace)}
     of_type = {type.name: len(type.roles) for type in schema}
     found: dict[int, str] = {}
     for workspace in empty:
