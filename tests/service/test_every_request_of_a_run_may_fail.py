@@ -140,7 +140,7 @@ def test_an_endpoint_that_fails_all_run_loses_nothing_and_notifies_nobody_else(s
 
 
 @pytest.mark.slow
-def test_an_endpoint_that_fails_in_the_first_run_loses_only_what_no_run_can_tell(story: Story) -> None:
+def test_an_endpoint_that_fails_in_the_first_run_loses_what_none_can_tell(story: Story) -> None:
     """Each endpoint of the first run, in one way that changes from one to the next."""
     ways = [*GATEWAY, NO_ROWS, *OTHERS]
     wrong = [
