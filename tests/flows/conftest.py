@@ -1,4 +1,4 @@
-"""One Prefect server for all flow tests, and a small watched world for each of them."""
+"""One Prefect server for the flow tests of a process, which ends with the last of them, and a small watched world for each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from vigil.sandbox.process import SandboxProcess
 from vigil.service.connecting.changes import Values
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a real server; Prefect's settings point at it."""
     with prefect_api(tmp_path_factory.mktemp("prefect"), ui=True) as url:
@@ -41,7 +41,7 @@ def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def worker(prefect_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The project's deployments, and a process worker that runs them."""
     with working(prefect_url, tmp_path_factory.mktemp("worker")):
