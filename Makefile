@@ -23,9 +23,11 @@ test: dev
 test-slow: dev
 	$(PYTEST) -m "slow and not soak"
 
-# More of what CI runs a sample of: random trials and estates, each call that fails in each way, the whole first day, an installed worker.
+# More of what CI runs a sample of: random trials, servers and estates, each call that fails in each way, the whole first day, an installed
+# worker; and six times as many cases of each property.
 soak: dev
 	$(PYTEST) -m soak
+	HYPOTHESIS_PROFILE=long $(PYTEST) -m "not soak" tests/property
 
 # Finds all tests and keeps their modules as pytest compiles them: the processes of a run would each compile them again.
 collect: dev

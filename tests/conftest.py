@@ -43,16 +43,15 @@ LONGEST = (
     "flows/test_estates.py",
     "flows/test_no_secret_leaves.py",
     "flows/test_a_killed_worker_leaves_no_run_running.py",
-    "packaging/test_an_installed_vigil.py",
-    "service/test_every_request_of_a_run_may_fail.py",
     "flows/",
+    "packaging/test_an_installed_vigil.py",
     "packaging/",
     "timeline/",
     "crash/",
     "property/",
     "gateway/",
 )
-"""First, so that no worker is left alone with them at the end."""
+"""First, so that no worker is left alone with them at the end. Those of the flows follow each other, and then their server ends."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m leaves some out

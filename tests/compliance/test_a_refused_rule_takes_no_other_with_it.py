@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -49,8 +50,10 @@ def going_on(refused: Iterable[Refusal]) -> set[str]:
     return {r.rule for refusal in refused for r in refusal.goes_on}
 
 
-KNOWN = revisions(SHIPPED)
-WHOLE = {r.rule: r.text for r in KNOWN}
+@cache
+def all_known() -> list[Revision]:
+    return revisions(SHIPPED)
+
 
 BREAKS: dict[str, Callable[[str], str]] = {
     "it is not YAML": lambda text: text + "\n  : [\n",
@@ -80,8 +83,8 @@ def test_every_rule_says_what_it_said_when(how: str, file: str) -> None:
     broken = {**SHIPPED, file: BREAKS[how](SHIPPED[file])}
     found = examine(Files(broken))
     assert check(found)[1], "it is not broken"
-    current = in_force(found, KNOWN)
-    assert texts_of(current) == WHOLE
+    current = in_force(found, all_known())
+    assert texts_of(current) == {r.rule: r.text for r in all_known()}
     assert current.refused and not current.left_out
     assert all(refusal.problems[0].file == file for refusal in current.refused)
     assert going_on(current.refused) <= names_in(SHIPPED[file])
@@ -94,7 +97,7 @@ def test_a_rule_stays_in_force_while_its_file_is_broken_in_any_way(
     data: st.DataObject,
 ) -> None:
     few = {name: SHIPPED[name] for name in (INHIBITED, INHIBITOR)}
-    known = [r for r in KNOWN if r.file in few]
+    known = [r for r in all_known() if r.file in few]
     text = few[INHIBITOR]
     begin = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(begin, min(len(text), begin + 200)))
@@ -115,7 +118,7 @@ def test_findings_are_those_of_the_whole_set_but_for_rules_that_nobody_knows(
     broken = {**SHIPPED, MANY: BREAKS[how](SHIPPED[MANY])}
     lost = names_in(SHIPPED[MANY])
     whole = findings(InForce(load_text(SHIPPED)))
-    assert findings(in_force(examine(Files(broken)), KNOWN)) == whole
+    assert findings(in_force(examine(Files(broken)), all_known())) == whole
     alone = in_force(examine(Files(broken)), [])
     assert findings(alone) == [x for x in whole if x[0] not in lost]
     assert alone.left_out in (lost, set()), "rules are named where their names can be read"

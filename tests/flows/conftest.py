@@ -1,4 +1,4 @@
-"""One Prefect server for all flow tests, and a small watched world for each of them."""
+"""One Prefect server for the flow tests of a process, which ends with the last of them, and a small watched world for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from copy import deepcopy
 from dataclasses import replace
@@ -29,10 +29,9 @@ from vigil.sandbox.estate.load import load
 from vigil.sandbox.generate.generator import Generated, generate
 from vigil.sandbox.process import SandboxProcess
 from vigil.service.connecting.changes import Values
-from vigil.service.resources import ledger_at
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a real server; Prefect's settings point at it."""
     with prefect_api(tmp_path_factory.mktemp("prefect"), ui=True) as url:
@@ -42,7 +41,7 @@ def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def worker(prefect_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The project's deployments, and a process worker that runs them."""
     with working(prefect_url, tmp_path_factory.mktemp("worker")):
@@ -93,11 +92,7 @@ class Watched:
         made: Generated,
         rules: Path,
         ledger_url: str = "",
-        ledger_from: Path | None = None,
     ) -> None:
-        """`ledger_from` is the file of a ledger of the same world, which goes on in a copy."""
-        if ledger_from is not None:
-            _copied(ledger_from, folder / "ledger.sqlite")
         self.folder, self.sandbox, self.made = folder, sandbox, made
         self.what = Replay(
             made.folder,
@@ -114,8 +109,7 @@ class Watched:
         self._saved: tuple[Any, Values] | None = None  # what was asked for, and what the server held then
         self.estate = load(made.folder)
         self.ledger = Ledger.open(self.what.ledger_url)
-        if ledger_from is None:
-            register(self.ledger, self.estate, made.start)
+        register(self.ledger, self.estate, made.start)
 
     async def save(self) -> None:
         """Save the site, unless the server still holds it as it was saved last: its blocks cost more than a run of this world."""
@@ -154,6 +148,30 @@ class Watched:
         self.sandbox.move(at)
         return asyncio.run(go())
 
+    def past(self, *days: int) -> None:
+        """A world that was watched on these days. Its ledger is in the file it has by default; its phones are new and show nothing.
+
+        The first world of a process with these rules is watched; each later one gets a copy of the ledger that this gave.
+        """
+        rules = tuple(file.read_text() for file in sorted(self.what.rules.glob("*.yaml")))
+        if (days, rules) not in _PASTS:
+            _PASTS[days, rules] = self._really_watched(days)
+        with closing(sqlite3.connect(self.folder / "ledger.sqlite")) as ledger:
+            _PASTS[days, rules].backup(ledger)
+        self.sandbox.move(self.made.start + timedelta(days=days[-1]))
+        asyncio.run(self.save())
+
+    def _really_watched(self, days: Sequence[int]) -> sqlite3.Connection:
+        with world(self.folder / "past") as other:
+            other.what = replace(other.what, rules=self.what.rules)
+            for day in days:
+                state = other.watch(other.made.start + timedelta(days=day))
+                assert state.name in ("Completed", "Held"), state.message
+            with closing(sqlite3.connect(other.folder / "ledger.sqlite")) as ledger:
+                found = sqlite3.connect(":memory:", check_same_thread=False)
+                ledger.backup(found)
+                return found
+
     def rows(self) -> list[dict[str, Any]]:
         with self.ledger.read() as connection:
             return queue.rows(connection)
@@ -173,10 +191,8 @@ class Watched:
         return sorted((d["token"], n["key"]) for d in self.sandbox.devices() for n in d["shows"])
 
 
-def _copied(ledger: Path, to: Path) -> None:
-    """A whole copy, whatever of the ledger stands beside its file yet."""
-    with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(to)) as copy:
-        source.backup(copy)
+_PASTS: dict[tuple[tuple[int, ...], tuple[str, ...]], sqlite3.Connection] = {}
+"""Ledgers of worlds that were watched, by days and rules."""
 
 
 @contextmanager
@@ -196,33 +212,8 @@ def watched(tmp_path: Path, prefect_url: str) -> Iterator[Watched]:
 WEEK = (0, 2, 6)  # the days on which the demo's week is watched
 
 
-@pytest.fixture(scope="session")
-def week_ledger(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> Path:
-    """The file of a ledger in which the demo's week was watched: made once, copied by each test that begins after it."""
-    folder = tmp_path_factory.mktemp("week")
-    with world(folder) as found:
-        for days in WEEK:
-            state = found.watch(found.made.start + timedelta(days=days))
-            assert state.name == "Completed", state.message
-        for ledger in (found.ledger, ledger_at(found.what.ledger_url)):
-            ledger.close()  # then what lies beside the file is in it
-    asyncio.run(_disconnect())  # a test that forgets to save its own site finds none, and not this ledger
-    return folder / "ledger.sqlite"
-
-
-async def _disconnect() -> None:
-    from blocks import kept
-    from flows.support.sites import server
-
-    async with server() as client:
-        await kept.forget(client, "ledger", SITE)
-
-
 @pytest.fixture
-def week(tmp_path: Path, week_ledger: Path) -> Iterator[Watched]:
-    """The demo's week, watched. Its phones are new ones: they show nothing yet."""
-    made = generate(tmp_path / "estate")
-    with SandboxProcess(made.folder, start=made.start) as sandbox:
-        watched = Watched(tmp_path, sandbox, made, PROJECT / "rules", ledger_from=week_ledger)
-        sandbox.move(made.start + timedelta(days=WEEK[-1]))
-        yield watched
+def week(watched: Watched) -> Watched:
+    """The demo's week, watched."""
+    watched.past(*WEEK)
+    return watched

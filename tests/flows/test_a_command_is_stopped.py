@@ -70,7 +70,10 @@ def runs_of_commands() -> dict[UUID, str]:
     return asyncio.run(go())
 
 
-@pytest.mark.parametrize(("name", "number"), [("watch", signal.SIGTERM), ("sweep", signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("watch", signal.SIGTERM), pytest.param("sweep", signal.SIGINT, marks=pytest.mark.soak)],
+)
 def test_in_the_middle_of_a_flow(
     watched: Watched, prefect_url: str, name: str, number: signal.Signals
 ) -> None:

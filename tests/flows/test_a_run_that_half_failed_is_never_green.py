@@ -39,7 +39,7 @@ def caught_up(watched: Watched) -> None:
 
 
 def test_an_ecm_that_gives_no_list_fails_the_run_and_says_which(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.faults(
         ecm={"script": [{"endpoint": "GET /v2/businessworkspaces*", "what": "503", "times": 1000}]}
     )
@@ -55,7 +55,7 @@ def test_an_ecm_that_gives_no_list_fails_the_run_and_says_which(watched: Watched
 
 
 def test_half_a_page_fails_the_run_and_nothing_of_it_is_taken_as_whole(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.faults(
         ecm={"script": [{"endpoint": "GET /v2/businessworkspaces*", "what": "cut", "times": 1000}]}
     )
@@ -64,7 +64,7 @@ def test_half_a_page_fails_the_run_and_nothing_of_it_is_taken_as_whole(watched: 
 
 
 def test_workspaces_that_cannot_be_read_are_gaps_in_the_name_of_the_state(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.faults(
         ecm={"script": [{"endpoint": "GET /v2/nodes/*/nodes", "what": "500", "times": 1000}]}
     )
@@ -76,7 +76,7 @@ def test_workspaces_that_cannot_be_read_are_gaps_in_the_name_of_the_state(watche
 
 @pytest.mark.quick
 def test_a_dead_fcm_leaves_the_notices_queued_and_the_state_says_undelivered(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.faults(fcm={"add": [{"kind": "unavailable"}]})
     state = one_day_in(watched)
     waiting = len([r for r in watched.rows() if r["state"] == "queued"])
@@ -98,7 +98,7 @@ def test_a_dead_fcm_leaves_the_notices_queued_and_the_state_says_undelivered(wat
 
 
 def test_without_an_access_token_the_run_is_undelivered_with_nothing_tried(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.faults(fcm={"add": [{"kind": "html", "at": "token"}]})
     state = one_day_in(watched)
     waiting = len([r for r in watched.rows() if r["state"] == "queued"])
@@ -153,7 +153,7 @@ def test_a_run_that_cannot_be_named_goes_on(watched: Watched, monkeypatch: pytes
 
 
 def test_a_refused_credential_leaves_the_run_undelivered_and_is_named(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.faults(fcm={"add": [{"kind": "permission_denied"}]})
     state = one_day_in(watched)
     assert (state.type.value, state.name) == ("FAILED", "Undelivered")
@@ -169,7 +169,7 @@ def test_a_credential_of_one_platform_stops_that_platform_alone(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "BATCH", 3)  # many batches: one that is held back whole must not end them
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.faults(fcm={"add": [{"kind": "third_party_auth", "match": {"platform": "ios"}}]})
     state = one_day_in(watched)
     assert (state.type.value, state.name) == ("FAILED", "Undelivered")
@@ -187,7 +187,7 @@ def test_what_a_run_with_holes_found_is_still_to_be_had(watched: Watched) -> Non
     from flows.support.states import IncompleteRun
     from flows.sweep import sweep
 
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.faults(
         ecm={"script": [{"endpoint": "GET /v2/nodes/*/nodes", "what": "500", "times": 1000}]}
     )
@@ -199,7 +199,7 @@ def test_what_a_run_with_holes_found_is_still_to_be_had(watched: Watched) -> Non
 
 
 def test_a_locked_ledger_fails_the_run_and_says_so(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     monkeypatch.setattr(engine, "LOCK_WAIT", 1)
     resources.ledger_at.cache_clear()  # the next run opens it anew, and waits a second for a writer
     blocker = sqlite3.connect(watched.folder / "ledger.sqlite", isolation_level=None)

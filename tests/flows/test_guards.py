@@ -65,8 +65,7 @@ def test_a_rule_that_would_say_too_much_is_held_and_everything_else_is_sent(watc
 @pytest.mark.quick
 def test_an_answer_sends_exactly_what_is_held_and_a_second_one_nothing(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
-    watched.watch(watched.made.start)
-    watched.watch(watched.made.start + timedelta(days=4))
+    watched.past(0, 4)
     (hold,) = all_holds(watched)
     others = [t for t in watched.told() if t[0] != RULE]
     state = answer(watched, hold.id, "send")
@@ -85,9 +84,8 @@ def test_an_answer_sends_exactly_what_is_held_and_a_second_one_nothing(watched: 
 
 def test_an_answer_given_at_night_wakes_nobody(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
-    watched.watch(watched.made.start)
     at = watched.made.start + timedelta(days=4)
-    watched.watch(at)
+    watched.past(0, 4)
     (hold,) = all_holds(watched)
     night = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     asleep = Preferences(night.time(), (night + timedelta(hours=3)).time(), zone="UTC")
@@ -105,8 +103,7 @@ def test_an_answer_given_at_night_wakes_nobody(watched: Watched) -> None:
 
 def test_what_is_dropped_is_never_sent_and_says_who_decided(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_share: 0.01}")
-    watched.watch(watched.made.start)
-    watched.watch(watched.made.start + timedelta(days=4))
+    watched.past(0, 4)
     (hold,) = all_holds(watched)
     assert "is the limit" in hold.reasons[0]
     assert hold.known > hold.workspaces, "the share is of all known workspaces of the type"
@@ -118,8 +115,7 @@ def test_what_is_dropped_is_never_sent_and_says_who_decided(watched: Watched) ->
 
 def test_a_guard_hold_that_expired_has_a_name_and_can_still_be_answered(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
-    watched.watch(watched.made.start)
-    watched.watch(watched.made.start + timedelta(days=4))
+    watched.past(0, 4)
     held = of_rule(watched).total()
     watched.watch(watched.made.start + timedelta(days=4, hours=23))
     assert all_holds(watched)[0].state == "waiting"
@@ -132,7 +128,7 @@ def test_a_guard_hold_that_expired_has_a_name_and_can_still_be_answered(watched:
 
 def test_within_its_limits_a_guarded_rule_sends_what_it_would_unguarded(watched: Watched) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 100, max_share: 1.0, first_run: manifest_only}")
-    watched.watch(watched.made.start)
+    watched.past(0)
     assert watched.watch(watched.made.start + timedelta(days=4)).name == "Completed"
     assert set(of_rule(watched)) == {("sent", "")}
     assert all_holds(watched) == []
@@ -161,7 +157,7 @@ def test_what_a_killed_run_left_undecided_counts_with_the_next_run(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched.change_rule(RULE, "guard: {max_findings: 1}")
-    watched.watch(watched.made.start)
+    watched.past(0)
     with monkeypatch.context() as patch:
         patch.setattr(guards, "decide", killed)
         with pytest.raises(KeyboardInterrupt):
@@ -177,7 +173,7 @@ def test_a_sweep_that_tells_is_held_by_the_guard_as_well(watched: Watched) -> No
     from flows.sweep import SweepScope, sweep
 
     watched.change_rule(RULE, "guard: {max_findings: 1}")
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.move(watched.made.start + timedelta(days=4))
     scope = SweepScope(rules=[RULE], dry_run=False)
 
@@ -192,7 +188,7 @@ def test_a_sweep_that_tells_is_held_by_the_guard_as_well(watched: Watched) -> No
 
 def test_a_scan_that_lacks_most_workspaces_is_refused_until_accepted(watched: Watched) -> None:
     """The service user loses its rights: ECM then lists only what an ordinary user may see, without any error."""
-    watched.watch(watched.made.start)
+    watched.past(0)
     day = watched.made.start + timedelta(days=8)  # the next complete reading
     person = next(u.login for u in watched.estate.users.values() if not u.deleted)
     watched.user = person

@@ -72,7 +72,7 @@ def test_after_a_good_week_nothing_is_wrong_and_every_check_was_made(week: Watch
 
 
 def test_a_notice_that_is_no_longer_retried_is_given_up_only_when_asked(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.faults(fcm={"add": [{"kind": "reset_after"}]})
     watched.watch(watched.made.end)
     # Those that were never tried wait behind another notice to their person: they come when that one is done.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.support.states import ended
-from tests.flows.conftest import SITE, WEEK, Watched
+from tests.flows.conftest import SITE, WEEK, Watched, world
 from vigil.ledger import Ledger
 from vigil.ledger.outbox import queue
 from vigil.ledger.outbox.counts import Waiting
@@ -28,8 +28,11 @@ def told(ledger: Ledger) -> list[tuple[str, ...]]:
 
 @pytest.mark.quick
 def test_a_week_with_a_broken_file_sends_the_same_and_each_run_names_the_place(
-    watched: Watched, week_ledger: Path
+    watched: Watched, tmp_path: Path
 ) -> None:
+    with world(tmp_path / "good") as unbroken:
+        unbroken.past(*WEEK)
+        wanted = told(unbroken.ledger)
     watched.change_rule("nothing", "")  # the rules are a copy of this test's own from here on
     file = watched.what.rules / "1-new-content.yaml"
     good = file.read_text()
@@ -41,7 +44,7 @@ def test_a_week_with_a_broken_file_sends_the_same_and_each_run_names_the_place(
         place = f"rules/1-new-content.yaml:{good.count(chr(10)) + 3}:"
         assert state.message.startswith("Rules refused: ") and place in state.message
         assert "project-new-content" in state.message and " go on by their texts of " in state.message
-    assert told(watched.ledger) == told(Ledger.open(f"sqlite:///{week_ledger}"))
+    assert told(watched.ledger) == wanted
     after = watched.made.start + timedelta(days=WEEK[-1], minutes=1)
     assert asyncio.run(by_hand(after)) == ["Refused", "Refused"]
     file.write_text(good)

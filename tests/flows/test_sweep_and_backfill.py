@@ -31,7 +31,7 @@ def run_backfill(watched: Watched, **arguments: Any) -> Any:
 
 @pytest.mark.quick
 def test_a_dry_run_shows_what_would_be_told_and_tells_nobody(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.move(watched.made.start + timedelta(days=2))
     before, received = watched.told(), watched.received()
     found = run_sweep(watched, dry_run=True)
@@ -41,7 +41,7 @@ def test_a_dry_run_shows_what_would_be_told_and_tells_nobody(watched: Watched) -
 
 
 def test_a_sweep_that_tells_is_what_watch_would_have_told(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     at = watched.made.start + timedelta(days=2)
     watched.sandbox.move(at)
     run_sweep(watched, dry_run=False)
@@ -53,7 +53,7 @@ def test_a_sweep_that_tells_is_what_watch_would_have_told(watched: Watched) -> N
 
 def test_what_a_sweep_told_between_two_runs_of_watch_is_not_offered_again(watched: Watched) -> None:
     start = watched.made.start
-    watched.watch(start)
+    watched.past(0)
     watched.sandbox.move(start + timedelta(days=3))
     run_sweep(watched, dry_run=False)
     watched.watch(start + timedelta(days=6))
@@ -66,7 +66,7 @@ def test_what_a_sweep_told_between_two_runs_of_watch_is_not_offered_again(watche
 
 
 def test_a_scope_narrows_by_rule_and_workspace_and_refuses_what_does_not_exist(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.move(watched.made.start + timedelta(days=2))
     assert set(run_sweep(watched, rules=["contract-status"], dry_run=True)["rule"]) == {"contract-status"}
     with pytest.raises(Exception, match="no such rule: contract-stats"):

@@ -60,6 +60,8 @@ async def span_of(run: UUID) -> Span:
         return Span(str(found.labels["prefect.worker.name"]), found.start_time, found.end_time)
 
 
+@pytest.mark.soak  # in CI tests/outside has runs at once, and tests/crash workers
+@pytest.mark.timeout(900)
 def test_a_watch_and_a_sweep_at_once_tell_everyone_once(watched: Watched, two_workers: None) -> None:
     watched.watch(watched.made.start)
     at = watched.made.start + timedelta(days=2)

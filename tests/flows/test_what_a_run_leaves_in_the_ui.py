@@ -34,7 +34,7 @@ def sweep(watched: Watched, **scope: Any) -> Frame:
 
 
 def test_a_watch_leaves_its_account_its_findings_with_links_and_a_chart(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.watch(watched.made.start + timedelta(days=2))
     assert "| **difference** | 0 |" in artifact("watch-account")
     rows = table("watch-findings")
@@ -50,7 +50,7 @@ def test_a_watch_leaves_its_account_its_findings_with_links_and_a_chart(watched:
 
 
 def test_a_sweep_leaves_a_table_with_links_its_csv_and_a_page_to_forward(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.move(watched.made.start + timedelta(days=2))
     found = sweep(watched, types=["Contract"])
     assert not found.empty
@@ -85,7 +85,7 @@ def test_who_calls_a_flow_gets_its_table_with_its_account(watched: Watched) -> N
 
 
 def test_a_scope_narrows_by_attribute_and_by_which_findings(watched: Watched) -> None:
-    watched.watch(watched.made.start)
+    watched.past(0)
     watched.sandbox.move(watched.made.start + timedelta(days=2))
     everything = sweep(watched)
     new = sweep(watched, findings="new ones only")

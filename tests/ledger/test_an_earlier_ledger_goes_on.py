@@ -40,8 +40,20 @@ from vigil.ledger.outbox.sent_history import occurrences
 from vigil.ledger.watermarks import Listed, Scan, WatermarkName, list_of, watermark
 from vigil.sandbox.fcm.local import LocalFcm
 
+OLDEST, *BETWEEN, _, _ = revisions()
+CASES = [
+    pytest.param(
+        (kind, revision),
+        marks=pytest.mark.soak if kind == "postgresql" and revision in BETWEEN else (),
+        id=f"{kind}-{revision}",
+    )
+    for kind in DATABASES
+    for revision in revisions()
+]
+"""On PostgreSQL, CI goes the whole way from the oldest, and from the newest two."""
 
-@pytest.fixture(params=[(kind, r) for kind in DATABASES for r in revisions()], ids="-".join)
+
+@pytest.fixture(params=CASES)
 def url_and_revision(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
     kind, revision = request.param
     if kind == "sqlite":

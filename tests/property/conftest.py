@@ -1,4 +1,5 @@
-"""How many cases: HYPOTHESIS_PROFILE=deep for a night's worth, else what fits into a minute of CI, or into a person's patience.
+"""How many cases: HYPOTHESIS_PROFILE=deep for a night's worth, `long` for `make soak`, else what fits into a minute of CI, or into a
+person's patience.
 
 HYPOTHESIS_PROFILE=quick shows the first failure as it was found, without making it smaller: that takes minutes.
 """
@@ -16,7 +17,8 @@ from tests.shared import in_ci
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 settings.register_profile("brief", max_examples=15, deadline=None, suppress_health_check=_SLOW)
-settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("ci", max_examples=50, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("long", max_examples=300, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("deep", max_examples=3000, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile(
     "quick",

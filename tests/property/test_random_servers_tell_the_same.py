@@ -167,7 +167,7 @@ def test_a_random_server_tells_what_a_healthy_one_tells(seed: int, server: Serve
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-@share(2)
+@share(4)
 @given(st.integers(3, 40), servers())
 def test_many_random_servers_tell_what_a_healthy_one_tells(seed: int, server: Server) -> None:
     tell_the_same(seed, server)

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ QUIRKS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def words() -> Words:
     return Words(b"a key of this test")
 
@@ -72,10 +72,25 @@ def runs(bench: RunBench, ledger: Ledger, quirks: Mapping[str, Any]) -> Told:
     return rows, sorted(gaps)
 
 
-def recorded(bench: RunBench, ledger: Ledger, folder: Path, words: Words, quirks: Mapping[str, Any]) -> Told:
-    recorder = Recorder(folder, Scrubber(words))
-    with observed(recorder.keep):
-        return runs(bench, ledger, quirks)
+@dataclass(frozen=True)
+class Recorded:
+    """Runs on a server with some quirks: the folder of their recording, and what they found."""
+
+    folder: Path
+    told: Told
+
+
+@pytest.fixture(scope="module")
+def recordings(
+    bench: RunBench, words: Words, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Recorded]:
+    """A recording with each of the quirks."""
+    found = {}
+    for name, quirks in QUIRKS.items():
+        folder = tmp_path_factory.mktemp("recorded")
+        with observed(Recorder(folder, Scrubber(words)).keep):
+            found[name] = Recorded(folder, runs(bench, bench.scratch.fresh(), quirks))
+    return found
 
 
 def played(bench: RunBench, folder: Path, words: Words) -> tuple[RunBench, RecordedEcm]:
@@ -88,12 +103,12 @@ def played(bench: RunBench, folder: Path, words: Words) -> tuple[RunBench, Recor
     return there, server
 
 
-@pytest.mark.parametrize("quirks", QUIRKS.values(), ids=list(QUIRKS))
+@pytest.mark.parametrize("quirks", QUIRKS)
 def test_a_played_run_finds_the_same(
-    bench: RunBench, ledger: Ledger, tmp_path: Path, words: Words, quirks: Mapping[str, Any]
+    bench: RunBench, recordings: dict[str, Recorded], words: Words, quirks: str
 ) -> None:
-    was = recorded(bench, ledger, tmp_path, words, quirks)
-    there, server = played(bench, tmp_path, words)
+    was = recordings[quirks].told
+    there, server = played(bench, recordings[quirks].folder, words)
     now = runs(there, bench.scratch.fresh(), {})
     assert not server.unknown
     assert now == was
@@ -136,11 +151,9 @@ def rule_values(text: str) -> Iterable[str]:
 
 
 def test_nothing_of_the_estates_words_is_in_the_folder(
-    bench: RunBench, ledger: Ledger, tmp_path: Path, words: Words
+    bench: RunBench, recordings: dict[str, Recorded], words: Words
 ) -> None:
-    for quirks in QUIRKS.values():
-        recorded(bench, bench.scratch.fresh(), tmp_path, words, quirks)
-    answers = [file.read_text().lower() for file in tmp_path.rglob("*.json")]
+    answers = [f.read_text().lower() for one in recordings.values() for f in one.folder.rglob("*.json")]
     rules = SiteRules(words, {}).rewritten(RULES).lower()
     written = "\n".join([*answers, rules])
     assert len(written) > 100_000, "answers are found"
