@@ -113,8 +113,8 @@ async def test_a_node_of_another_type_is_not_taken_for_the_workspace(double: Cal
 
     async with double(ticketed(answer)) as client:
         client.dialect = Dialect(nodes=NodesForm.FORM)
-        found, _ = await homes(client, [30])
-    assert found == {30: 1}
+        found = await homes(client, [30])
+    assert found.found == {30: 1}
 
 
 def turns(calls: list[str]) -> Answer:

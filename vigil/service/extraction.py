@@ -306,14 +306,12 @@ def _located(run: Run, workspaces: Collection[int]) -> Located | None:
     """
     if run.client.dialect.search is None or not run.needs.documents:
         return None
-    with run.ledger.read() as connection:
-        known = observations.current(connection, sorted(workspaces), ("document",))
-        inside = folders.of(connection, workspaces)
     documents: dict[int, list[int]] = {}
-    for fact in known:
-        if isinstance(fact, f.Document):
-            documents.setdefault(fact.workspace, []).append(fact.id)
-    return Located(documents, inside)
+    with run.ledger.read() as connection:
+        for fact in observations.current(connection, sorted(workspaces), ("document",)):
+            if isinstance(fact, f.Document):
+                documents.setdefault(fact.workspace, []).append(fact.id)
+        return Located(documents, folders.of(connection, workspaces))
 
 
 def _typed(run: Run, workspaces: Iterable[int]) -> dict[int, f.Document]:
