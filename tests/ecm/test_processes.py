@@ -200,7 +200,7 @@ SHOWN = {FOLDER: listed(node(611, 610), total=1)}
         {**SHOWN, NODES: seen(*(node(611 - n, 610 - n, type=0) for n in range(30)))},
         {FOLDER: listed(total=1)},
         {FOLDER: listed()},
-        {FOLDER: listed(node(612, 900, type=1), total=1)},
+        {FOLDER: listed(node(612, 900, type=1), total=1), NODES: seen(node(612, -1, type=1))},
     ],
     ids=[
         "the folder is hidden",
@@ -234,6 +234,16 @@ async def test_a_process_that_names_no_folder_is_named_and_no_gap() -> None:
 async def test_a_process_with_attachments_in_no_workspace_belongs_to_none() -> None:
     batch = await placed({**SHOWN, NODES: seen(node(611, 610), node(610, -1, type=0))})
     assert (batch.unread, batch.gaps, batch.accepted) == (frozenset(), (), {})
+
+
+async def test_an_attachment_without_a_type_is_looked_for_where_it_lies() -> None:
+    rows = listed(node(611, 610, type=None), total=1)
+    answers = {FOLDER: rows, NODES: seen(node(611, 610), node(610, 1000, type=0), node(1000, 2, type=848))}
+    batch = await placed(answers)
+    assert (batch.workspaces, batch.gaps) == ({5: 1000}, ())
+    answers[NODES] = seen(node(611, 610), node(610, -1, type=0))
+    batch = await placed(answers)
+    assert (len(batch.gaps), batch.unread) == (1, {5})
 
 
 @pytest.mark.parametrize("parent", [610, None])

@@ -370,10 +370,10 @@ class ProcessReader:
         except IncompleteList:
             return _Attached([], lacks)
         with parse.shaped(path):
-            nodes = [node for row in rows if (node := steps.target(row)) is not None]
+            targets = [steps.target(row) for row in rows]
         whole = page.total is not None or bool(rows)
-        all_came = whole and len(nodes) == len(rows) >= (page.total or 0)
-        return _Attached(nodes, "" if all_came else lacks)
+        all_came = whole and len(rows) >= (page.total or 0) and all(certain for _, certain in targets)
+        return _Attached([node for node, _ in targets], "" if all_came else lacks)
 
 
 def _told(read: Sequence[Step], one: _Read) -> Sequence[Step]:

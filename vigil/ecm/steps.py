@@ -130,12 +130,12 @@ def attachment_folder(results: Json) -> int | None:
     return None
 
 
-def target(row: Json) -> int | None:
-    """The node that an attachment is, or leads to; None if it is a shortcut that does not tell, or may be one."""
+def target(row: Json) -> tuple[int, bool]:
+    """The node that an attachment is, or leads to, and whether that is certain: a shortcut may not tell where it leads."""
     found = parse.properties(row)
     if original := parse.integer(found.get("original_id")):
-        return original
-    return None if parse.integer(found.get("type")) in (None, parse.SHORTCUT) else parse.node_id(row)
+        return original, True
+    return parse.node_id(row), parse.integer(found.get("type")) not in (None, parse.SHORTCUT)
 
 
 def rows_of(results: Json, part: str, path: str) -> list[Json]:
