@@ -21,6 +21,9 @@ SHORT_COST = 4
 FEWER = 8
 """By how much the scans are smaller, at most, where search and recycle bin are followed."""
 
+LEAST = 32
+"""By how much a scan is smaller, at most, in a run with many changes: they come first, and scans go on slowly."""
+
 BESIDE = 16
 """The requests of such a run beside those that the site allows for scans: lists, search, and what changed."""
 
@@ -77,4 +80,4 @@ class Budget:
         """Requests for a scan of another kind, in a run that has made `used`: with search a share of what is left, at least a few."""
         if not self.follows:
             return self.allowed
-        return max(self.allowed // FEWER, min(self.allowed, self.allowed + BESIDE - used) // share)
+        return max(1, self.allowed // LEAST, min(self.allowed, self.allowed + BESIDE - used) // share)
