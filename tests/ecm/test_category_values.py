@@ -224,7 +224,7 @@ def test_a_container_inside_another_is_read(container: object) -> None:
         [{"7_2": "x", "7_3": [{"7_3_1_4": "a"}, {"7_3_1_4": "b"}]}],
     ],
 )
-def test_a_category_that_has_something_and_no_readable_key_is_not_without_values(container: object) -> None:
+def test_a_category_with_something_and_no_readable_key_has_not_no_values(container: object) -> None:
     for read in (flat, digest):
         with pytest.raises(TypeError):
             read({"categories": container})

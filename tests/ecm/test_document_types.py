@@ -142,7 +142,7 @@ async def test_a_classification_without_a_name_leaves_the_type_unknown() -> None
         assert [gap.path for gap in batch.gaps] == ["/v1/nodes/11/classifications"]
 
 
-async def test_a_classification_from_the_search_without_a_name_leaves_the_type_unknown() -> None:
+async def test_a_classification_of_the_search_without_a_name_is_an_unknown_type() -> None:
     server = client(data("Report"), documents=1)
     named = server._answers["POST /v2/nodes/list"]
     assert callable(named)

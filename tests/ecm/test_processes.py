@@ -231,7 +231,7 @@ async def test_a_process_that_names_no_folder_is_named_and_no_gap() -> None:
     assert (batch.unread, batch.gaps, list(batch.accepted)) == (frozenset(), (), [5])
 
 
-async def test_a_process_with_attachments_in_no_workspace_up_to_the_top_belongs_to_none() -> None:
+async def test_a_process_whose_attachments_lie_outside_up_to_the_top_has_no_workspace() -> None:
     batch = await placed({**SHOWN, NODES: seen(node(611, 610), node(610, -1, type=0))})
     assert (batch.unread, batch.gaps, batch.accepted) == (frozenset(), (), {})
 
