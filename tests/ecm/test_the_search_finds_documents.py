@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -16,6 +17,7 @@ from vigil.compliance.facts import Document
 from vigil.ecm import Client, Extractor, FactBatch, ListedWorkspace, Needs, change_feed
 from vigil.ecm.change_feed import Window
 from vigil.ecm.dialect import SearchDialect
+from vigil.ecm.located import Located
 from vigil.ecm.model import FolderStamp
 from vigil.ecm.parse import DOCUMENT
 from vigil.ecm.probes import Known, probe
@@ -64,6 +66,34 @@ async def test_a_workspace_of_which_the_index_lacks_something_is_listed(server: 
     by_search = await read(server)
     assert without_source(by_search) == without_source(by_list)
     assert server.asked("/nodes/{id}/nodes") > 0
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+async def test_of_known_items_only_containers_that_count_more_are_listed(server: Server, depth: int) -> None:
+    server.quirks(folders=depth)
+    by_list = await read(server, search=False)
+    documents = defaultdict[int, list[int]](list)
+    for fact in sorted(without_source(by_list), key=lambda fact: fact.id):
+        documents[fact.workspace].append(fact.id)
+    known = Located(documents, {n: [one.id for one in inside] for n, inside in by_list.folders.items()})
+    rows = [ListedWorkspace(n, "", NOON, "Contract") for n in SOME]
+    seen = {fact.id: fact for fact in by_list.facts if isinstance(fact, Document)}
+    pages = 2  # of the list of FULL
+    for unknown, lists in (
+        ({}, 0),
+        ({FULL: 1}, pages),
+        ({VERSIONED: 1}, pages + 1),
+        ({FULL: 119}, pages + 1),
+    ):
+        for workspace, some in unknown.items():
+            del documents[workspace][:some]
+        async with server.client() as client:
+            reader = extractor(client)
+            server.mark()
+            again = await reader.read_workspaces(rows, known=seen, located=known)
+            assert server.asked("/nodes/{id}/nodes") == lists
+            assert not again.gaps and without_source(again) == without_source(by_list)
+            assert stamps(again) == stamps(by_list)
 
 
 def counting_nothing(client: Client, but: int = 0) -> None:
