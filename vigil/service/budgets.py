@@ -24,7 +24,7 @@ FEWER = 8
 LEAST = 32
 """By how much a scan is smaller, at most, in a run with many changes: they come first, and scans go on slowly."""
 
-BESIDE = 16
+BESIDE = 12
 """The requests of such a run beside those that the site allows for scans: lists, search, and what changed."""
 
 FOLDERS_EACH = 4
