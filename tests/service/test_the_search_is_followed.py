@@ -159,6 +159,17 @@ def test_a_deleted_document_is_found_in_the_recycle_bin(large: Watched) -> None:
         assert PERMIT not in observations.homes(connection, [PERMIT])
 
 
+def test_a_workspace_that_is_read_again_needs_no_list_of_what_is_known(large: Watched) -> None:
+    large.watch(0)
+    large.watch(4)
+    large.failure.asked.clear()
+    large.watch(6)
+    assert large.number(Number.WORKSPACES_READ) == 1, "a document of it was deleted"
+    assert not [
+        what for what in large.failure.asked if "/nodes?" in what and what.startswith("GET /v2/nodes/")
+    ]
+
+
 def test_a_deleted_document_that_the_index_still_has_is_not_looked_for_again(
     large: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ VigilError
     └── CallFailed        one call failed: a gap, and the other calls continue
         ├── Unavailable   no usable response in time: lost connections, 502-504, "please try again", an open circuit breaker
         │   ├── CutOff    the server took the call and broke the connection off: it may be down, or the call may break it
-    │   └── NotAsked  the call was not made, because the server had not answered for too long
+        │   └── NotAsked  the call was not made, because the server had not answered for too long
         ├── NotReadable   this item does not exist, or not for this user (ECM answers 400, 404 or 500 in its own words)
         │   └── CallRefused  this call is refused (401, 403) although the ticket works for others. It says nothing about an item
         └── Malformed     a response that violates the contract: HTML with 200, broken JSON
