@@ -16,6 +16,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx
@@ -480,9 +481,11 @@ class RunBench:
         failure: Failure | None = None,
         unreadable: tuple[int, ...] = (),
         counted: bool = False,
+        quirks: Mapping[str, Any] = MappingProxyType({}),
     ) -> RunResult:
         """One `watch` at so many hours after NOON. Its user may not read the nodes `unreadable`, which lists count or do not."""
         faults = EcmFaults()
+        faults.quirks.update(quirks)
         faults.quirks.unreadable, faults.quirks.unreadable_counted = unreadable, counted
         run, client = self.run("watch", ledger, hours, failure, faults)
         try:
