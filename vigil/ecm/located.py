@@ -8,7 +8,7 @@ their own rows. `vigil.ecm.counts` says when a count of 0 is believed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ DEEPEST = 20
 
 @dataclass(slots=True)
 class Located:
-    """The ids of documents and folders by the container that holds them, and the classifications of documents."""
+    """The ids of documents and folders by the container that holds them, or by their workspace; the classifications of documents."""
 
     documents: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     folders: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -80,26 +80,29 @@ def whole(found: Mapping[int, Json]) -> Contents:
     `found` are rows of nodes by their ids. One whose place or count cannot be read proves nothing: its container is left out.
     """
     lying: dict[int, list[Json]] = {
-        number: [] for number, row in found.items() if _number(row, "type") in parse.CONTAINERS
+        number: [] for number, row in found.items() if _number(row, _type) in parse.CONTAINERS
     }
     for row in found.values():
-        place = _number(row, "parent_id")
+        place = _number(row, _place)
         if place in lying:
             lying[place].append(row)
-    counted = {number: _held(found[number]) for number in lying}
+    counted = {number: _number(found[number], parse.held) for number in lying}
     return Contents(
         {number: rows for number, rows in lying.items() if counted[number] == len(rows)},
         [number for number, rows in lying.items() if rows and counted[number] == 0],
     )
 
 
-def _number(row: Json, name: str) -> int | None:
+def _number(row: Json, read: Callable[[Json], int | None]) -> int | None:
+    """What `read` gives for the properties of a row; None where it cannot be read."""
     with suppress(Malformed), parse.shaped(PATH):
-        return parse.integer(parse.properties(row).get(name))
+        return read(parse.properties(row))
     return None
 
 
-def _held(row: Json) -> int | None:
-    with suppress(Malformed), parse.shaped(PATH):
-        return parse.held(parse.properties(row))
-    return None
+def _type(found: Json) -> int | None:
+    return parse.integer(found.get("type"))
+
+
+def _place(found: Json) -> int | None:
+    return parse.integer(found.get("parent_id"))

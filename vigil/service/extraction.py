@@ -294,34 +294,36 @@ async def read_page(run: Run, rows: Sequence[ListedWorkspace], located: Located 
         earlier = behind.since(connection, types)
     since = complete or run.as_of
     since = since if earlier is None else min(since, earlier)
-    located = located or _located(run, types)
-    batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since), _typed(run, types), located)
+    documents = _documents(run, types)
+    # Where the search is not followed, lists show what nothing else does.
+    if located is None and run.client.dialect.search is not None and run.needs.documents:
+        located = _located(run, types, documents)
+    typed = documents if _types_were_read(run) else {}
+    batch = await run.extractor.read_workspaces(rows, clocks.audit_from(since), typed, located)
     record(run, replace(batch, gaps=(*batch.gaps, *await _short_lists(run, batch))), types)
 
 
-def _located(run: Run, workspaces: Collection[int]) -> Located | None:
-    """What the ledger knows to lie in some workspaces: of these, only containers that count otherwise are listed.
-
-    None where the search is not followed: there lists show what nothing else does.
-    """
-    if run.client.dialect.search is None or not run.needs.documents:
-        return None
-    documents: dict[int, list[int]] = {}
+def _documents(run: Run, workspaces: Iterable[int]) -> dict[int, f.Document]:
+    """The known documents of some workspaces."""
     with run.ledger.read() as connection:
-        for fact in observations.current(connection, sorted(workspaces), ("document",)):
-            if isinstance(fact, f.Document):
-                documents.setdefault(fact.workspace, []).append(fact.id)
-        return Located(documents, folders.of(connection, workspaces))
-
-
-def _typed(run: Run, workspaces: Iterable[int]) -> dict[int, f.Document]:
-    """The known documents of some workspaces, if their types were read: in ledgers of earlier versions they were not."""
-    with run.ledger.read() as connection:
-        scan = watermarks.watermark(connection, WatermarkName.SCAN)
-        if scan.at is not None and "types" not in Scan.of(scan.data).parts:
-            return {}
         found = observations.current(connection, sorted(workspaces), ("document",))
         return {d.id: d for d in found if isinstance(d, f.Document)}
+
+
+def _located(run: Run, workspaces: Collection[int], documents: Mapping[int, f.Document]) -> Located:
+    """What the ledger knows to lie in some workspaces: of these, only containers that count otherwise are listed."""
+    inside: dict[int, list[int]] = {}
+    for document in documents.values():
+        inside.setdefault(document.workspace, []).append(document.id)
+    with run.ledger.read() as connection:
+        return Located(inside, folders.of(connection, workspaces))
+
+
+def _types_were_read(run: Run) -> bool:
+    """Whether the types of known documents were read: in ledgers of earlier versions they were not."""
+    with run.ledger.read() as connection:
+        scan = watermarks.watermark(connection, WatermarkName.SCAN)
+    return scan.at is None or "types" in Scan.of(scan.data).parts
 
 
 async def _short_lists(run: Run, batch: FactBatch) -> list[Gap]:
@@ -330,9 +332,8 @@ async def _short_lists(run: Run, batch: FactBatch) -> list[Gap]:
         return []
     read = [x for x in batch.facts if isinstance(x, f.Workspace) and "documents" not in x.unread]
     listed = {x.id for x in batch.facts if isinstance(x, f.Document)}
-    with run.ledger.read() as connection:
-        known = observations.current(connection, [w.id for w in read], ("document",))
-        lacking = {d.id: d.workspace for d in known if isinstance(d, f.Document) and d.id not in listed}
+    known = _documents(run, [w.id for w in read])
+    lacking = {d.id: d.workspace for d in known.values() if d.id not in listed}
     if not lacking:
         return []
     found = await run.extractor.housed(lacking)
